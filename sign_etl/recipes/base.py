@@ -1,0 +1,115 @@
+"""What a recipe is: the facts of one data set, one file each. No choices, no downloads of media.
+
+Contract tests run over the registry: adding a data set means adding its file and one line here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from sign_etl.core.registry import Registry
+from sign_etl.schema.clip import Clip
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetCard:
+    """What people must know about a data set before they use it.
+
+    Attributes:
+        title: full name.
+        homepage: where it comes from.
+        language: ISO 639-3 code of the sign language.
+        task: isolated signs, sentences, or neither.
+        licence: SPDX id or the name of its terms.
+        access: how its media are had: `links` are public web pages that may be dead.
+        citation: how its authors want to be cited, one line.
+        clips: number of annotated clips, None where unknown.
+        signers: number of signers, None where unknown.
+        download_bytes: bytes to download, None where unknown.
+        layout_evidence: how we know the layout: a real file, documents, or memory (experimental).
+        notes: what one should know, one sentence each.
+    """
+
+    title: str
+    homepage: str
+    language: str
+    task: Literal["isolated", "continuous", "translation", "fingerspelling", "any", "none"]
+    licence: str
+    access: Literal["none", "direct", "links", "form", "login", "local"]
+    citation: str
+    clips: int | None = None
+    signers: int | None = None
+    download_bytes: int | None = None
+    layout_evidence: Literal["file", "docs", "memory"] = "memory"
+    notes: tuple[str, ...] = ()
+
+
+class RecipeOptions(BaseModel):
+    """Options that every recipe has; a recipe adds its own in a subclass.
+
+    They come from the pipeline's `dataset:` mapping and from `--media`, `--annotations` and
+    `--media-kind` on the command line.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    media: Path | None = None
+    """Folder with files already on disk."""
+    annotations: Path | None = None
+    """The annotation file, where it is not downloaded."""
+    media_kind: Literal["raw", "trimmed"] | None = None
+    """Whether the files in `media` are whole sources or already cut to their spans."""
+
+
+class Get(Protocol):
+    """Downloads an index file; given to `fetch_index`, so that recipes hold no network code."""
+
+    def __call__(self, url: str, path: Path, *, sha256: str | None = None) -> None: ...
+
+
+class Recipe(Protocol):
+    """The facts of one data set."""
+
+    name: str
+    version: str
+    """Version of the data set's annotations, with our own reading of them."""
+    card: DatasetCard
+
+    def options(self, raw: Mapping[str, Any]) -> RecipeOptions:
+        """Validated options (unknown keys refused)."""
+
+    def fetch_index(self, root: Path, options: RecipeOptions, get: Get) -> None:
+        """Bring the annotation files into the folder `root` (a cache; may already hold them)."""
+
+    def clips(self, root: Path, options: RecipeOptions, dataset: str) -> Iterator[Clip]:
+        """All clips, in the order of the annotation files.
+
+        Args:
+            root: the folder that `fetch_index` filled.
+            options: validated options.
+            dataset: name for `Clip.dataset` and the keys.
+
+        Raises:
+            AnnotationError: the files lack or contradict something; names file and row.
+        """
+
+    def labels(self, root: Path, options: RecipeOptions) -> list[str] | None:
+        """The official order of the class names (index = label id), None for sorted NFC."""
+
+    def fixture(self, root: Path) -> Mapping[str, Any]:
+        """Write a small fake copy in the exact real layout; returns the options to read it."""
+
+
+RECIPES: Registry[Recipe] = Registry("data set", "sign_etl.recipes")
+"""All recipes, ours and those that other packages register as entry points."""
+
+RECIPES.builtin(
+    demo="sign_etl.recipes.demo:RECIPE",
+    folder="sign_etl.recipes.folder:RECIPE",
+    wlasl="sign_etl.recipes.wlasl:RECIPE",
+)

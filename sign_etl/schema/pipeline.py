@@ -1,0 +1,245 @@
+"""The choices of one build, as they stand in `pipelines/*.yaml`: frozen pydantic models.
+
+Unknown keys are refused. What belongs to a recipe or a pose backend (their own options) is held
+here as a mapping and validated by its owner when the pipeline is resolved.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Settings(BaseModel):
+    """Base of all settings: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class DatasetConfig(BaseModel):
+    """Which data set. Further keys are options of the recipe (`sign-etl datasets info NAME`)."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
+
+    recipe: str
+    """Name of the recipe, see `sign-etl datasets list`."""
+    name: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")
+    """Name of the data set in keys and files; default the recipe's name."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The recipe's own options."""
+        return dict(self.model_extra or {})
+
+
+class SelectConfig(Settings):
+    """Which clips of the data set."""
+
+    splits: tuple[str, ...] = ()
+    """Only these splits; empty for all."""
+    limit: int | None = Field(default=None, ge=1)
+    """Only the first so many clips of the canonical order."""
+
+
+class SplitConfig(Settings):
+    """Where a clip's split comes from."""
+
+    by: Literal["column", "signer", "hash"] = "column"
+    """`column`: as annotated (`train` where it is not). `signer`: whole signers are held out.
+    `hash`: whole sources are held out, chosen by the hash of their id."""
+    val: Share = 0.0
+    """Share of signers or sources for validation (not for `column`)."""
+    test: Share = 0.0
+    """Share of signers or sources for the test (not for `column`)."""
+
+
+class FetchConfig(Settings):
+    """How sources are downloaded."""
+
+    connect_timeout_s: float = Field(default=10.0, gt=0)
+    """Seconds to wait for a connection."""
+    idle_timeout_s: float = Field(default=30.0, gt=0)
+    """Seconds without a byte before an attempt counts as hung."""
+    total_timeout_s: float = Field(default=1800.0, gt=0)
+    """Seconds for one source over all its attempts."""
+    attempts: int = Field(default=4, ge=1)
+    """Attempts per source, the first one included."""
+    backoff_s: float = Field(default=1.0, ge=0)
+    """First pause between attempts; doubles each time, with jitter."""
+    max_retry_after_s: float = Field(default=120.0, ge=0)
+    """A Retry-After up to this is waited for; a longer one defers the host's clips."""
+    per_host: int = Field(default=4, ge=1)
+    """Connections to one host at a time."""
+    rate_per_s: float = Field(default=4.0, gt=0)
+    """Requests per second to one host (token bucket)."""
+    burst: int = Field(default=8, ge=1)
+    """Size of the token bucket."""
+    max_bytes: int = Field(default=4 << 30, gt=0)
+    """Largest body accepted."""
+    allow_private_hosts: bool = False
+    """Accept private, loopback and link-local addresses."""
+    user_agent: str = "sign-etl (research; +https://github.com/sign-etl/sign-etl)"
+    """Sent with every request."""
+    keep_sources: bool = False
+    """Keep downloaded sources in the store after their last clip."""
+
+
+class NormaliseConfig(Settings):
+    """What every clip becomes."""
+
+    fps: float | None = Field(default=25.0, gt=0, le=240)
+    """Constant frame rate of the output; null keeps the average rate of the source."""
+    short_side: int = Field(default=480, ge=32, le=4320)
+    """Short side in pixels; smaller sources are not enlarged."""
+    crop: Literal["none", "bbox"] = "none"
+    """`bbox` crops to the annotated box (grown by `crop_margin`) where there is one."""
+    crop_margin: float = Field(default=0.2, ge=0, le=2)
+    """Share of the box that is added on each side."""
+    crf: int = Field(default=18, ge=0, le=51)
+    """x264 quality; 0 is lossless."""
+    preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow"] = (
+        "veryfast"
+    )
+    """x264 preset."""
+    gop: int = Field(default=12, ge=1)
+    """Frames between key frames; short, so that a trainer can read single frames."""
+    min_duration_s: float = Field(default=0.0, ge=0)
+    """Shorter clips are excluded."""
+    max_duration_s: float = Field(default=120.0, gt=0)
+    """Longer clips are excluded."""
+    max_pixels: int = Field(default=8192 * 4320, gt=0)
+    """Width x height of a source above which it is refused unread."""
+    fps_mismatch: Literal["flag", "reject"] = "flag"
+    """What to do where the source's frame rate is not the one that the annotations assume. Spans
+    are in seconds, so the cut is right either way where the annotators counted played frames."""
+    partial: Literal["reject", "flag"] = "reject"
+    """What to do where the source breaks off inside the span."""
+    timeout_s: float = Field(default=120.0, gt=0)
+    """Seconds for one clip in the guarded process."""
+    memory_mb: int = Field(default=2048, ge=256)
+    """Resident memory of the guarded process."""
+
+
+class QualityConfig(Settings):
+    """When a clip is too poor to keep. The measures stand in the index either way."""
+
+    backend: str | None = None
+    """The pose backend that the thresholds look at; default the first one."""
+    min_body: Share = 0.0
+    """Share of frames with a body."""
+    min_hand: Share = 0.0
+    """Share of frames with at least one hand."""
+    max_cut_off: Share = 1.0
+    """Share of frames with a hand or wrist outside of the picture's border."""
+    max_frozen: Share = 0.95
+    """Share of frames that equal the one before."""
+    min_luma: float = Field(default=8.0, ge=0, le=255)
+    """Mean brightness under which a clip counts as black."""
+    max_jitter: float | None = Field(default=None, gt=0)
+    """Median second difference of the wrists, in shoulder widths a frame."""
+    no_person: Literal["reject", "flag"] = "reject"
+    """What to do with a clip in which nobody is found."""
+
+
+class PackConfig(Settings):
+    """How shards are written."""
+
+    shard_clips: int = Field(default=256, ge=1, le=100_000)
+    """Requested clips per shard; rejects leave gaps and move no neighbour."""
+    keep_video: bool = True
+    """Put the normalised video into the shards."""
+    dtype: Literal["float16", "float32"] = "float16"
+    """Type of the keypoints in the shards."""
+
+
+class PolicyConfig(Settings):
+    """How many rejects are still a success (exit 0)."""
+
+    max_fetch_failed: Share = 1.0
+    """Share of requested clips that fail at fetch: dead links are normal by default."""
+    max_failed: Share = 0.1
+    """Share of fetched clips that fail later (rules of the pipeline not counted)."""
+
+
+class PoolConfig(Settings):
+    """Resources of one stage."""
+
+    workers: int | None = Field(default=None, ge=1)
+    """Workers; default from the machine."""
+    cpus: float = Field(default=0.5, gt=0)
+    """CPUs that one Ray worker reserves; below 1 so that reads are never starved."""
+    gpus: float = Field(default=0.0, ge=0)
+    """GPUs that one Ray worker reserves."""
+
+
+class PoolsConfig(Settings):
+    """Resources by stage."""
+
+    fetch: PoolConfig = PoolConfig(cpus=0.1)
+    """`workers` counts parallel downloads."""
+    normalise: PoolConfig = PoolConfig()
+    """Decoding and encoding."""
+    pose: PoolConfig = PoolConfig()
+    """One pool for each backend."""
+    pack: PoolConfig = PoolConfig(cpus=0.1)
+    """Writing shards."""
+
+
+class Pipeline(Settings):
+    """The choices of one build."""
+
+    schema_: Literal["sign-etl/pipeline/1"] = Field(default="sign-etl/pipeline/1", alias="schema")
+    """Version of this format."""
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
+    """Name of the build."""
+    description: str = ""
+    """One sentence for people."""
+    seed: int = Field(default=0, ge=0)
+    """Seed of the canonical order."""
+    dataset: DatasetConfig
+    """Which data set."""
+    select: SelectConfig = SelectConfig()
+    """Which clips of it."""
+    split: SplitConfig = SplitConfig()
+    """Where splits come from."""
+    fetch: FetchConfig = FetchConfig()
+    """How sources are downloaded."""
+    normalise: NormaliseConfig = NormaliseConfig()
+    """What every clip becomes."""
+    pose: dict[str, dict[str, Any]] = Field(default_factory=lambda: {"blazepose": {}})
+    """Pose backends by name, each with its options; `{}` for none."""
+    quality: QualityConfig = QualityConfig()
+    """When a clip is too poor to keep."""
+    pack: PackConfig = PackConfig()
+    """How shards are written."""
+    policy: PolicyConfig = PolicyConfig()
+    """How many rejects are still a success."""
+    pools: PoolsConfig = PoolsConfig()
+    """Resources; they change speed, never bytes."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _backends_may_be_a_list(cls, values: Any) -> Any:
+        if isinstance(values, dict) and isinstance(values.get("pose"), list):
+            names = values["pose"]
+            values = values | {
+                "pose": {name: {} for name in names} if all(map(_is_text, names)) else names
+            }
+        return values
+
+    def identity(self) -> dict[str, Any]:
+        """What decides about the bytes of the build: everything but resources and politeness."""
+        whole = self.model_dump(mode="json", by_alias=True)
+        for speed_only in ("pools", "description", "policy"):
+            whole.pop(speed_only)
+        whole["fetch"] = {"max_bytes": self.fetch.max_bytes}
+        for guard_only in ("timeout_s", "memory_mb"):
+            whole["normalise"].pop(guard_only)
+        return whole
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)

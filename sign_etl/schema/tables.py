@@ -1,0 +1,102 @@
+"""Arrow schemas of the published tables, and the one way to write them.
+
+Parquet bytes depend on how a table was chunked before, so a table is combined into one chunk and
+written in row groups of a fixed size; equal tables then give equal files.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sign_etl.core.files import atomic_open
+
+ROW_GROUP = 65_536
+
+_BLOB = pa.struct(
+    [
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("offset", pa.int64(), nullable=False),
+        pa.field("size_bytes", pa.int64(), nullable=False),
+        pa.field("crc32", pa.uint32(), nullable=False),
+    ]
+)
+
+_CLIP = [
+    pa.field("key", pa.string(), nullable=False),
+    pa.field("annotation_id", pa.string(), nullable=False),
+    pa.field("source_id", pa.string(), nullable=False),
+    pa.field("split", pa.string(), nullable=False),
+    pa.field("label", pa.string()),
+    pa.field("label_id", pa.int32()),
+    pa.field("gloss", pa.string()),
+    pa.field("text", pa.string()),
+    pa.field("language", pa.string(), nullable=False),
+    pa.field("signer", pa.string()),
+    pa.field("start_s", pa.float64(), nullable=False),
+    pa.field("end_s", pa.float64()),
+]
+
+INDEX = pa.schema(
+    [
+        *_CLIP,
+        pa.field("fps", pa.float64(), nullable=False),
+        pa.field("frames", pa.int32(), nullable=False),
+        pa.field("width", pa.int32(), nullable=False),
+        pa.field("height", pa.int32(), nullable=False),
+        pa.field("flags", pa.list_(pa.string()), nullable=False),
+        pa.field("quality", pa.map_(pa.string(), pa.float64()), nullable=False),
+        pa.field("extra", pa.map_(pa.string(), pa.string()), nullable=False),
+        pa.field("shard", pa.string(), nullable=False),
+        pa.field("members", pa.list_(_BLOB), nullable=False),
+    ],
+    metadata={"schema": "sign-etl/index/1"},
+)
+"""One row per written sample, in shard order; `members` name the extension (`json`, `mp4`,
+`blazepose.npy`) and say where the bytes of the member begin in the tar `shard`."""
+
+LEDGER = pa.schema(
+    [
+        *_CLIP,
+        pa.field("shard", pa.string(), nullable=False),
+        pa.field("outcome", pa.string(), nullable=False),
+        pa.field("stage", pa.string()),
+        pa.field("reason", pa.string()),
+        pa.field("detail", pa.string()),
+        pa.field("retryable", pa.bool_(), nullable=False),
+        pa.field("flags", pa.list_(pa.string()), nullable=False),
+    ],
+    metadata={"schema": "sign-etl/ledger/1"},
+)
+"""One row per requested clip, in plan order, with its outcome."""
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write `table` as Parquet (zstd), atomically; equal tables give equal bytes."""
+    table = table.combine_chunks()
+    with atomic_open(path) as file:
+        pq.write_table(
+            table,
+            file,
+            row_group_size=ROW_GROUP,
+            compression="zstd",
+            use_dictionary=True,
+            write_statistics=True,
+            store_schema=True,
+        )
+
+
+def read_table(path: Path, expected: pa.Schema) -> pa.Table:
+    """Read a published table and check that it has the expected columns.
+
+    Raises:
+        ValueError: another schema name or other columns.
+    """
+    table = pq.read_table(path)
+    name = (table.schema.metadata or {}).get(b"schema", b"").decode()
+    wanted = expected.metadata[b"schema"].decode()
+    if name != wanted or not table.schema.equals(expected, check_metadata=False):
+        raise ValueError(f"{path.name} is `{name or 'no sign-etl table'}`, not `{wanted}`")
+    return table
