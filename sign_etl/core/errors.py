@@ -3,7 +3,7 @@
     SignEtlError                       exit 2 unless a subclass says otherwise
     ├── UsageError                     2   a wrong word on the command line
     ├── ConfigError                    2   a wrong setting, with file and line where known
-    ├── AnnotationError                2   an annotation file that does not say what the recipe needs
+    ├── AnnotationError                2   an annotation file that lacks what the recipe needs
     ├── AccessError                    3   a licence, a login, a file that only a person can bring
     ├── MissingExtraError              3   an optional dependency is not installed
     ├── VerifyError                    1   a build is not what its manifest says

@@ -20,7 +20,6 @@ from typing import IO, Any
 
 import psutil
 
-
 POLL_S = 0.2
 MAX_REPLY_BYTES = 64 << 20
 
@@ -152,7 +151,7 @@ class Guard:
             self._stderr = None
 
     def _start(self) -> Breach | None:
-        self._stderr = tempfile.TemporaryFile()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (`close` closes it)
         environment = os.environ | self._environment
         environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
         self._child = subprocess.Popen(

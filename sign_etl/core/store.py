@@ -76,7 +76,7 @@ class Store:
             return Entry(stage, fingerprint, value["facts"], blobs, value.get("reject"))
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             return None
 
     def put(
@@ -86,6 +86,7 @@ class Store:
         *,
         facts: Mapping[str, Any],
         files: Mapping[str, Path] | None = None,
+        known: Mapping[str, str] | None = None,
         reject: Mapping[str, Any] | None = None,
     ) -> Entry:
         """Record what a stage made.
@@ -95,9 +96,12 @@ class Store:
             fingerprint: see `Entry`.
             facts: JSON values.
             files: output files by name; they are moved into the store.
+            known: sha256 of those of them that were hashed while they were written.
             reject: JSON form of the reject, instead of files.
         """
-        blobs = {name: self.adopt(path) for name, path in (files or {}).items()}
+        blobs = {
+            name: self.adopt(path, (known or {}).get(name)) for name, path in (files or {}).items()
+        }
         value: dict[str, Any] = {
             "facts": dict(facts),
             "blobs": {name: [blob.sha256, blob.size_bytes] for name, blob in blobs.items()},
@@ -109,9 +113,9 @@ class Store:
             file.write(canonical_json(value).encode("utf-8"))
         return Entry(stage, fingerprint, dict(facts), blobs, reject)
 
-    def adopt(self, path: Path) -> Blob:
+    def adopt(self, path: Path, sha256: str | None = None) -> Blob:
         """Move a finished file (of `scratch()`) into the objects."""
-        blob = Blob(sha256_file(path), path.stat().st_size)
+        blob = Blob(sha256 or sha256_file(path), path.stat().st_size)
         target = self.path(blob)
         target.parent.mkdir(parents=True, exist_ok=True)
         with disk_errors(target):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -66,10 +66,25 @@ class RecipeOptions(BaseModel):
     """Whether the files in `media` are whole sources or already cut to their spans."""
 
 
+Options = TypeVar("Options", bound=RecipeOptions)
+
+
+def own(options: RecipeOptions, kind: type[Options]) -> Options:
+    """`options` as the type that a recipe made in its `options` method.
+
+    Raises:
+        TypeError: they are another recipe's options.
+    """
+    if not isinstance(options, kind):
+        raise TypeError(f"expected {kind.__name__}, got {type(options).__name__}")
+    return options
+
+
 class Get(Protocol):
     """Downloads an index file; given to `fetch_index`, so that recipes hold no network code."""
 
-    def __call__(self, url: str, path: Path, *, sha256: str | None = None) -> None: ...
+    def __call__(self, url: str, path: Path, *, sha256: str | None = None) -> None:
+        """Write what `url` serves to `path`, atomically; refuse it if `sha256` differs."""
 
 
 class Recipe(Protocol):
@@ -81,7 +96,18 @@ class Recipe(Protocol):
     card: DatasetCard
 
     def options(self, raw: Mapping[str, Any]) -> RecipeOptions:
-        """Validated options (unknown keys refused)."""
+        """Validated options, unknown keys refused.
+
+        Raises:
+            pydantic.ValidationError: see `sign_etl.schema.config.checked_options` for plain words.
+        """
+
+    def media(self, root: Path, options: RecipeOptions) -> Path | None:
+        """The folder in which names of sources are looked up: almost always `options.media`.
+
+        Returns:
+            None if everything is downloaded.
+        """
 
     def fetch_index(self, root: Path, options: RecipeOptions, get: Get) -> None:
         """Bring the annotation files into the folder `root` (a cache; may already hold them)."""
@@ -96,6 +122,7 @@ class Recipe(Protocol):
 
         Raises:
             AnnotationError: the files lack or contradict something; names file and row.
+            UsageError: a folder cannot be read, or options and files leave a question open.
         """
 
     def labels(self, root: Path, options: RecipeOptions) -> list[str] | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -64,7 +64,7 @@ class FetchConfig(Settings):
     idle_timeout_s: float = Field(default=30.0, gt=0)
     """Seconds without a byte before an attempt counts as hung."""
     total_timeout_s: float = Field(default=1800.0, gt=0)
-    """Seconds for one source over all its attempts."""
+    """Seconds of transfer for one source over all its attempts; polite waits do not count."""
     attempts: int = Field(default=4, ge=1)
     """Attempts per source, the first one included."""
     backoff_s: float = Field(default=1.0, ge=0)
@@ -79,12 +79,21 @@ class FetchConfig(Settings):
     """Size of the token bucket."""
     max_bytes: int = Field(default=4 << 30, gt=0)
     """Largest body accepted."""
-    allow_private_hosts: bool = False
-    """Accept private, loopback and link-local addresses."""
+    allow_private_hosts: bool | tuple[str, ...] = False
+    """Accept private, loopback and link-local addresses: all of them, or those of the named hosts,
+    addresses and networks (`127.0.0.1`, `media.lan`, `10.1.0.0/16`) only."""
     user_agent: str = "sign-etl (research; +https://github.com/sign-etl/sign-etl)"
     """Sent with every request."""
     keep_sources: bool = False
     """Keep downloaded sources in the store after their last clip."""
+
+    @field_validator("allow_private_hosts", mode="before")
+    @classmethod
+    def _hosts_may_be_a_word(cls, value: Any) -> Any:
+        """`--set fetch.allow_private_hosts=127.0.0.1,media.lan` comes as one text."""
+        if isinstance(value, str) and value.strip().lower() not in ("true", "false", "yes", "no"):
+            return tuple(word.strip() for word in value.split(",") if word.strip())
+        return value
 
 
 class NormaliseConfig(Settings):
@@ -231,11 +240,13 @@ class Pipeline(Settings):
         return values
 
     def identity(self) -> dict[str, Any]:
-        """What decides about the bytes of the build: everything but resources and politeness."""
+        """What decides about the bytes of the build: not resources, politeness, places on a disk."""
         whole = self.model_dump(mode="json", by_alias=True)
         for speed_only in ("pools", "description", "policy"):
             whole.pop(speed_only)
         whole["fetch"] = {"max_bytes": self.fetch.max_bytes}
+        for personal in ("media", "annotations"):
+            whole["dataset"].pop(personal, None)
         for guard_only in ("timeout_s", "memory_mb"):
             whole["normalise"].pop(guard_only)
         return whole

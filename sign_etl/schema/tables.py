@@ -57,6 +57,24 @@ INDEX = pa.schema(
 """One row per written sample, in shard order; `members` name the extension (`json`, `mp4`,
 `blazepose.npy`) and say where the bytes of the member begin in the tar `shard`."""
 
+PLAN = pa.schema(
+    [
+        *_CLIP,
+        pa.field("dataset", pa.string(), nullable=False),
+        pa.field("url", pa.string()),
+        pa.field("names", pa.list_(pa.string()), nullable=False),
+        pa.field("headers", pa.map_(pa.string(), pa.string()), nullable=False),
+        pa.field("trimmed", pa.bool_(), nullable=False),
+        pa.field("declared_fps", pa.float64()),
+        pa.field("bbox", pa.list_(pa.float64())),
+        pa.field("extra", pa.map_(pa.string(), pa.string()), nullable=False),
+        pa.field("shard", pa.string(), nullable=False),
+        pa.field("source_rank", pa.int64(), nullable=False),
+    ],
+    metadata={"schema": "sign-etl/plan/1"},
+)
+"""One row per requested clip, in canonical order; `source_rank` orders the sources for the run."""
+
 LEDGER = pa.schema(
     [
         *_CLIP,

@@ -1,0 +1,228 @@
+"""`ingest`: from a data set's name to a verified build; running it again finishes what is missing."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sign_etl.app.prepare import IngestRequest, Prepared, prepare
+from sign_etl.app.stopping import stop_on_signals
+from sign_etl.core.errors import ConfigError, UsageError
+from sign_etl.core.files import disk_errors, sweep
+from sign_etl.run import engine
+from sign_etl.run.events import EventLog
+from sign_etl.run.finish import publish, write_lock
+from sign_etl.run.journal import Journal
+from sign_etl.run.plan import Plan
+from sign_etl.run.progress import Progress
+from sign_etl.run.runner import Runner
+from sign_etl.run.shards import MANIFEST
+from sign_etl.schema.outcome import StageName
+from sign_etl.schema.pipeline import PolicyConfig
+from sign_etl.schema.records import STATE_FOLDER, ManifestRecord
+
+__all__ = ["IngestRequest", "IngestResult", "ingest"]
+
+
+@dataclass(frozen=True, slots=True)
+class IngestResult:
+    """What came out.
+
+    Attributes:
+        build: the build folder.
+        counts: requested clips by outcome.
+        reasons: rejects by reason.
+        shards: number of shards.
+        size_bytes: of all shards.
+        seconds: of this run.
+        problems: what exceeds the policy; then the exit code is 1.
+    """
+
+    build: Path
+    counts: dict[str, int]
+    reasons: dict[str, int]
+    shards: int
+    size_bytes: int
+    seconds: float
+    problems: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 within policy, else 1."""
+        return 1 if self.problems else 0
+
+
+def ingest(
+    request: IngestRequest, *, progress: Callable[[Progress], None] | None = None
+) -> IngestResult:
+    """Build a data set.
+
+    Args:
+        request: what to build.
+        progress: called about twice a second.
+
+    Raises:
+        ConfigError: a wrong name or setting, or the folder holds a build of another pipeline.
+        Stopped: a signal ended the run early; the same call goes on.
+        DiskError: the disk is full; likewise.
+        AccountingError: the numbers do not add up; nothing was published.
+    """
+    started = time.monotonic()
+    prepared = prepare(request)
+    build = prepared.build
+    state = build / STATE_FOLDER
+    events = EventLog(state / "events.jsonl")
+    with disk_errors(build), _owned(build):
+        _claim(prepared, update=request.update)
+        journal = Journal(state / "journal.jsonl")
+        events.write("start", clips=len(prepared.plan), plan=prepared.plan.digest)
+        with stop_on_signals() as stop:
+            try:
+                engine.run(
+                    prepared.plan,
+                    prepared.setup,
+                    build,
+                    journal,
+                    lambda: _runner(request, prepared),
+                    stop=stop,
+                    events=events,
+                    progress=progress,
+                )
+            finally:
+                journal.close()
+                if stop.is_set():
+                    write_lock(prepared.plan, prepared.setup, build, journal.latest())
+                    events.write("stopped")
+            if stop.is_set():
+                raise stop.error("run the same command again to go on")
+        manifest = publish(
+            prepared.plan,
+            prepared.setup,
+            build,
+            journal,
+            recipe_version=prepared.recipe.version,
+            card=prepared.recipe.card,
+        )
+    seconds = time.monotonic() - started
+    events.write("published", counts=manifest.counts, seconds=round(seconds, 3))
+    return IngestResult(
+        build=build,
+        counts=manifest.counts,
+        reasons=manifest.reasons,
+        shards=len(manifest.shards),
+        size_bytes=sum(shard.size_bytes for shard in manifest.shards),
+        seconds=seconds,
+        problems=_problems(prepared.plan, journal, prepared.pipeline.policy, manifest),
+    )
+
+
+def _runner(request: IngestRequest, prepared: Prepared) -> Runner:
+    pools = prepared.pipeline.pools
+    if request.runner == "local":
+        from sign_etl.run.local import LocalRunner
+
+        return LocalRunner(
+            prepared.setup,
+            jobs=request.jobs or pools.normalise.workers,
+            downloads=pools.fetch.workers,
+        )
+    if request.runner == "ray":
+        from sign_etl.run.ray import RayRunner
+
+        return RayRunner(prepared.setup, address=request.ray_address, cpus=request.jobs)
+    raise UsageError(f"unknown runner `{request.runner}`", hint="known are: local, ray")
+
+
+def _claim(prepared: Prepared, *, update: bool) -> None:
+    """Make the folder this build's own, or refuse."""
+    build, plan = prepared.build, prepared.plan
+    saved = build / STATE_FOLDER / "plan.parquet"
+    if saved.exists():
+        try:
+            previous = Plan.load(saved)
+        except (OSError, ValueError):
+            previous = None
+        if previous is not None and previous.digest == plan.digest:
+            return
+        if not update:
+            raise ConfigError(
+                f"{build} holds a build of another pipeline or selection",
+                hint="give another folder with --out, or change this one with --update",
+            )
+        (build / MANIFEST).unlink(missing_ok=True)
+        if previous is not None:
+            _remove_left_over(build, previous, plan)
+    elif build.exists() and any(path.name != STATE_FOLDER for path in build.iterdir()):
+        raise ConfigError(
+            f"{build} exists and is no build of sign-etl", hint="give another folder with --out"
+        )
+    plan.save(saved)
+
+
+def _remove_left_over(build: Path, previous: Plan, plan: Plan) -> None:
+    from sign_etl.shard.pack import remove
+
+    wanted = {path for path, *_ in plan.shards()}
+    for path, *_ in previous.shards():
+        if path not in wanted:
+            remove(build, path)
+
+
+@contextmanager
+def _owned(build: Path) -> Iterator[None]:
+    """One run at a time for a build; the kernel frees the lock of a killed process."""
+    state = build / STATE_FOLDER
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError, PermissionError) as error:
+        raise UsageError(
+            f"cannot make the folder {build}: {os.strerror(error.errno or 0).lower()}",
+            hint="give another folder with --out",
+        ) from error
+    with (state / "run.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(
+                f"another run is working on {build}", hint=f"watch it: sign-etl status {build}"
+            ) from None
+        for folder in (build, state, state / "shards", *_split_folders(build)):
+            sweep(folder)
+        yield
+
+
+def _split_folders(build: Path) -> list[Path]:
+    return [path for path in build.iterdir() if path.is_dir() and path.name != STATE_FOLDER]
+
+
+def _problems(
+    plan: Plan, journal: Journal, policy: PolicyConfig, manifest: ManifestRecord
+) -> tuple[str, ...]:
+    """What exceeds the policy, in words."""
+    fetch_failed = later_failed = 0
+    for result in journal.latest().values():
+        if result.reject is not None and not result.reject.reason.rule:
+            if result.reject.stage is StageName.FETCH:
+                fetch_failed += 1
+            else:
+                later_failed += 1
+    problems = []
+    if fetch_failed > policy.max_fetch_failed * len(plan):
+        problems.append(
+            f"{fetch_failed} of {len(plan)} clips could not be fetched, the policy allows"
+            f" {policy.max_fetch_failed:.0%}"
+        )
+    fetched = len(plan) - fetch_failed
+    if later_failed > policy.max_failed * fetched:
+        problems.append(
+            f"{later_failed} of {fetched} fetched clips failed, the policy allows"
+            f" {policy.max_failed:.0%}"
+        )
+    if not manifest.shards:
+        problems.append("not one clip was written")
+    return tuple(problems)

@@ -1,0 +1,72 @@
+"""The options of a plug-in, in words for people."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from sign_etl.core.errors import ConfigError
+from sign_etl.schema.replies import OptionPart
+
+_WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path"}
+
+
+def option_parts(options: Callable[[Mapping[str, Any]], BaseModel]) -> tuple[OptionPart, ...]:
+    """The options that a plug-in's `options` method validates, in their order.
+
+    Args:
+        options: the method; called without any option, to see what it makes of that.
+    """
+    try:
+        model = type(options({}))
+    except (ValidationError, ConfigError):  # it has an option without default, and shows nothing
+        return ()
+    return tuple(
+        OptionPart(
+            name=field.alias or name,
+            type=type_words(field.annotation),
+            default=_json(field.get_default(call_default_factory=True)),
+            help=" ".join((field.description or "").split()),
+        )
+        for name, field in model.model_fields.items()
+    )
+
+
+def type_words(annotation: Any) -> str:
+    """A type as a person would say it: `number`, `path or nothing`, `100, 300 or 1000`."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if annotation is type(None):
+        return "nothing"
+    if origin is Literal:
+        return _listed([str(choice) for choice in inner])
+    if origin in (Union, types.UnionType):
+        return " or ".join(type_words(kind) for kind in inner)
+    if origin in (tuple, list, set, frozenset):
+        kinds = [kind for kind in inner if kind is not Ellipsis]
+        return f"list of {type_words(kinds[0])}" if kinds else "list"
+    if origin is dict or annotation is dict or origin is Mapping:
+        return "mapping"
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return _listed([str(choice.value) for choice in annotation])
+    return _WORDS.get(annotation, getattr(annotation, "__name__", "value"))
+
+
+def _listed(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, tuple | list):
+        return [_json(item) for item in value]
+    return value

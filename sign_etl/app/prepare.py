@@ -1,0 +1,181 @@
+"""From a request to everything that a run needs: pipeline, recipe, plan and setup of the stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sign_etl.app.pipelines import load
+from sign_etl.core.canonical import digest
+from sign_etl.core.errors import MissingExtraError
+from sign_etl.core.places import cache_folder, default_store, weights_folder
+from sign_etl.pose.base import BACKENDS
+from sign_etl.recipes.base import RECIPES, Recipe, RecipeOptions
+from sign_etl.run.plan import Plan, make_plan
+from sign_etl.schema.pipeline import Pipeline
+from sign_etl.stages.setup import PoseSetup, Setup
+
+
+@dataclass(frozen=True, slots=True)
+class IngestRequest:
+    """What to build, as the command line says it.
+
+    Attributes:
+        pipeline: name of a pipeline or data set, or a YAML file.
+        out: the build folder; default `builds/NAME`.
+        media: folder with files already on disk.
+        annotations: the annotation file.
+        media_kind: whether those files are `raw` or `trimmed`.
+        limit: only the first so many clips of the canonical order.
+        splits: only these splits.
+        runner: `local` or `ray`.
+        ray_address: of a Ray cluster; default a cluster of this machine's own.
+        store: URL of the store; default in the user's cache folder.
+        update: change a build that another pipeline made.
+        settings: `key=value` overrides of the pipeline.
+        jobs: worker slots of the local runner, CPUs of a Ray cluster of our own.
+        allow_private_hosts: hosts that may have private addresses; True for all.
+    """
+
+    pipeline: str
+    out: Path | None = None
+    media: Path | None = None
+    annotations: Path | None = None
+    media_kind: str | None = None
+    limit: int | None = None
+    splits: tuple[str, ...] = ()
+    runner: str = "local"
+    ray_address: str | None = None
+    store: str | None = None
+    update: bool = False
+    settings: tuple[str, ...] = ()
+    jobs: int | None = None
+    allow_private_hosts: tuple[str, ...] | bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A request, resolved.
+
+    Attributes:
+        pipeline: the choices.
+        recipe: the data set.
+        options: its options.
+        setup: what the stages need.
+        plan: every requested clip.
+        build: the build folder.
+    """
+
+    pipeline: Pipeline
+    recipe: Recipe
+    options: RecipeOptions
+    setup: Setup
+    plan: Plan
+    build: Path
+
+
+def prepare(request: IngestRequest, *, weights: bool = True) -> Prepared:
+    """Resolve a request: read the annotations and make the plan.
+
+    Args:
+        request: what to build.
+        weights: False where nothing will run: then model files may be missing.
+
+    Raises:
+        ConfigError: a wrong name or setting.
+        AnnotationError: the annotations cannot be read.
+        AccessError: model files or annotations must be brought by a person.
+        MissingExtraError: a backend is not installed.
+    """
+    flags = {
+        "media": request.media,
+        "annotations": request.annotations,
+        "media_kind": request.media_kind,
+    }
+    pipeline = with_flags(load(request.pipeline, request.settings, dataset=flags), request)
+    recipe = RECIPES.get(pipeline.dataset.recipe)
+    options = recipe.options(pipeline.dataset.options)
+    root = index_folder(recipe, options)
+    fetch_index(recipe, root, options, pipeline)
+    dataset = pipeline.dataset.name or recipe.name
+    plan = make_plan(
+        pipeline,
+        recipe.clips(root, options, dataset),
+        dataset=dataset,
+        recipe=(recipe.name, recipe.version),
+        labels=recipe.labels(root, options),
+    )
+    media = recipe.media(root, options)
+    setup = Setup(
+        pipeline=pipeline.model_dump(mode="json", by_alias=True),
+        store=request.store or str(default_store()),
+        recipe=recipe.name,
+        media=str(media.absolute()) if media else None,
+        weights=str(weights_folder()),
+        poses=tuple(
+            pose_setup(name, raw, weights=weights) for name, raw in pipeline.pose.items()
+        ),
+    )
+    build = request.out or Path("builds") / pipeline.name
+    return Prepared(pipeline, recipe, options, setup, plan, build)
+
+
+def with_flags(pipeline: Pipeline, request: IngestRequest) -> Pipeline:
+    """The pipeline with what the command line says on top."""
+    changes: dict[str, Any] = {}
+    if request.limit is not None or request.splits:
+        select = pipeline.select.model_dump() | (
+            {"limit": request.limit} if request.limit is not None else {}
+        )
+        changes["select"] = select | ({"splits": request.splits} if request.splits else {})
+    if request.allow_private_hosts:
+        changes["fetch"] = pipeline.fetch.model_dump() | {
+            "allow_private_hosts": request.allow_private_hosts
+        }
+    return Pipeline.model_validate(pipeline.model_dump(by_alias=True) | changes)
+
+
+def index_folder(recipe: Recipe, options: RecipeOptions) -> Path:
+    """Where the recipe's annotation files are cached, one folder for each set of options."""
+    relevant = options.model_dump(mode="json", exclude={"media", "media_kind"})
+    name = digest([recipe.version, relevant])[:12]
+    return cache_folder() / "index" / recipe.name / name
+
+
+def fetch_index(recipe: Recipe, root: Path, options: RecipeOptions, pipeline: Pipeline) -> None:
+    """Bring the annotation files of a recipe into `root`."""
+    from sign_etl.media.fetch import Fetcher
+
+    root.mkdir(parents=True, exist_ok=True)
+    fetcher = Fetcher(pipeline.fetch)
+    try:
+        recipe.fetch_index(root, options, fetcher.get)
+    finally:
+        fetcher.close()
+
+
+def pose_setup(name: str, raw: dict[str, Any], *, weights: bool) -> PoseSetup:
+    """A backend with checked options and, where they are there, the digests of its model files.
+
+    Raises:
+        MissingExtraError: its libraries are not installed (only where `weights` are wanted).
+        AccessError: its model files are missing (likewise).
+    """
+    from sign_etl.pose import weights as model_files
+
+    backend = BACKENDS.get(name)
+    options = backend.options(raw)
+    files = backend.weights(options)
+    if weights:
+        if backend.extra is not None and not model_files.installed(backend):
+            raise MissingExtraError(f"backend `{name}`", backend.extra)
+        model_files.ensure(backend, options, weights_folder())
+    return PoseSetup(
+        name=name,
+        version=backend.version,
+        layout=backend.layout(options),
+        options=options.model_dump(mode="json"),
+        weights={file.name: file.sha256 for file in files},
+        annotation_bound=backend.annotation_bound,
+    )

@@ -1,0 +1,242 @@
+"""`sign-etl ingest`, `plan` and `demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from sign_etl.cli.frame import AsJson, Quiet, Settings, Verbose, command, complete_pipelines, group
+from sign_etl.cli.output import Output
+from sign_etl.cli.progress import ProgressDisplay
+from sign_etl.cli.reports import tell_built, tell_problems
+
+if TYPE_CHECKING:
+    from sign_etl.app.prepare import IngestRequest
+
+app = group("build", "Build data sets.")
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME|FILE.yaml",
+        help="A bundled pipeline, a data set, or a pipeline file.",
+        autocompletion=complete_pipelines,
+    ),
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", "-o", help="The build folder; default builds/NAME.")
+]
+Media = Annotated[
+    Path | None, typer.Option("--media", help="Folder with the videos, instead of downloading.")
+]
+Annotations = Annotated[Path | None, typer.Option("--annotations", help="The annotation file.")]
+MediaKind = Annotated[
+    Literal["raw", "trimmed"] | None,
+    typer.Option("--media-kind", help="Whether --media holds whole videos or clips cut already."),
+]
+Limit = Annotated[
+    int | None, typer.Option("--limit", min=1, help="Only the first so many clips of the plan.")
+]
+Split = Annotated[
+    list[str] | None, typer.Option("--split", help="Only this split; may be repeated.")
+]
+Runner = Annotated[
+    Literal["local", "ray"],
+    typer.Option("--runner", help="Processes of this machine, or a Ray cluster."),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option("--ray-address", help="A running cluster (`auto`); default one of its own."),
+]
+StoreUrl = Annotated[
+    str | None, typer.Option("--store", help="Where finished work is kept; default the cache.")
+]
+Update = Annotated[
+    bool, typer.Option("--update", help="Let another pipeline change the build that is there.")
+]
+Jobs = Annotated[
+    int | None, typer.Option("--jobs", "-j", min=1, help="Worker processes; default the CPUs.")
+]
+AllowPrivate = Annotated[
+    bool,
+    typer.Option("--allow-private-hosts", help="Accept every private and loopback address."),
+]
+AllowPrivateHost = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-private-host",
+        metavar="HOST",
+        help="Accept this one (name, address or network); may be repeated.",
+    ),
+]
+
+
+@command(
+    app,
+    "ingest",
+    examples=(
+        "sign-etl ingest wlasl100 --limit 20",
+        "sign-etl ingest folder --media clips --annotations clips.csv --out builds/mine",
+        "sign-etl ingest mine.yaml --runner ray --ray-address auto",
+    ),
+)
+def ingest(
+    name: Name,
+    out_path: Out = None,
+    media: Media = None,
+    annotations: Annotations = None,
+    media_kind: MediaKind = None,
+    limit: Limit = None,
+    split: Split = None,
+    runner: Runner = "local",
+    ray_address: RayAddress = None,
+    store: StoreUrl = None,
+    update: Update = False,
+    plan_only: Annotated[
+        bool, typer.Option("--plan", help="Show what would be built, and build nothing.")
+    ] = False,
+    settings: Settings = None,
+    jobs: Jobs = None,
+    allow_private_hosts: AllowPrivate = False,
+    allow_private_host: AllowPrivateHost = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Build verified shards from a data set or a pipeline file.
+
+    The same command again finishes what is missing and repeats nothing that is done.
+    """
+    from sign_etl.app.ingest import ingest
+    from sign_etl.app.prepare import IngestRequest
+    from sign_etl.schema.replies import Ingest
+
+    out = Output.of(as_json=as_json, quiet=quiet)
+    request = IngestRequest(
+        pipeline=name,
+        out=out_path,
+        media=media,
+        annotations=annotations,
+        media_kind=media_kind,
+        limit=limit,
+        splits=tuple(split or ()),
+        runner=runner,
+        ray_address=ray_address,
+        store=store,
+        update=update,
+        settings=tuple(settings or ()),
+        jobs=jobs,
+        allow_private_hosts=allow_private_hosts or tuple(allow_private_host or ()),
+    )
+    if plan_only:
+        _tell_plan(out, request)
+        return
+    with ProgressDisplay(out) as progress:
+        result = ingest(request, progress=progress)
+    reply = Ingest(
+        build=str(result.build),
+        counts=dict(result.counts),
+        reasons=dict(result.reasons),
+        shards=result.shards,
+        size_bytes=result.size_bytes,
+        seconds=result.seconds,
+        exit_code=result.exit_code,
+        problems=tuple(result.problems),
+    )
+    out.data(reply.to_json(), schema=reply.command)
+    out.names([reply.build])
+    tell_built(out, reply)
+    tell_problems(out, [(problem, None) for problem in reply.problems])
+    if reply.exit_code:
+        raise typer.Exit(reply.exit_code)
+
+
+@command(
+    app,
+    "plan",
+    examples=("sign-etl plan wlasl100", "sign-etl plan folder --media clips --limit 100 --json"),
+)
+def plan(
+    name: Name,
+    out_path: Out = None,
+    media: Media = None,
+    annotations: Annotations = None,
+    media_kind: MediaKind = None,
+    limit: Limit = None,
+    split: Split = None,
+    store: StoreUrl = None,
+    settings: Settings = None,
+    as_json: AsJson = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Show what a build would hold, before anything runs: clips, sources, shards, bytes, disk."""
+    from sign_etl.app.prepare import IngestRequest
+
+    request = IngestRequest(
+        pipeline=name,
+        out=out_path,
+        media=media,
+        annotations=annotations,
+        media_kind=media_kind,
+        limit=limit,
+        splits=tuple(split or ()),
+        runner="local",
+        ray_address=None,
+        store=store,
+        update=False,
+        settings=tuple(settings or ()),
+        jobs=None,
+        allow_private_hosts=(),
+    )
+    _tell_plan(Output.of(as_json=as_json), request)
+
+
+@command(app, "demo", examples=("sign-etl demo", "sign-etl demo --out /tmp/demo-build"))
+def demo(
+    out_path: Annotated[Path, typer.Option("--out", "-o", help="The build folder.")] = Path(
+        "demo-build"
+    ),
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Build a small data set of rendered signers: no network, no GPU, about a minute.
+
+    Two of its clips are broken on purpose, to show how rejects look.
+    """
+    from sign_etl.app.demo import demo
+    from sign_etl.schema.replies import Demo
+
+    out = Output.of(as_json=as_json, quiet=quiet)
+    with ProgressDisplay(out) as progress:
+        result = demo(out_path, progress=progress)
+    reply = Demo(
+        build=str(result.build),
+        counts=dict(result.counts),
+        reasons=dict(result.reasons),
+        shards=result.shards,
+        size_bytes=result.size_bytes,
+        seconds=result.seconds,
+        backend=result.backend,
+        error_px=None if result.error_px is None else dict(result.error_px),
+        note=result.note,
+    )
+    out.data(reply.to_json(), schema=reply.command)
+    out.names([reply.build])
+    tell_built(out, reply)
+    if reply.error_px is not None:
+        errors = ", ".join(f"{part} {error:.1f} px" for part, error in reply.error_px.items())
+        out.text(f"Median error of {reply.backend} against the true joints: {errors}")
+    if reply.note:
+        out.note(reply.note)
+
+
+def _tell_plan(out: Output, request: IngestRequest) -> None:
+    from sign_etl.app.plan import plan
+    from sign_etl.schema.replies import Plan
+
+    summary = plan(request).to_json()
+    out.data(Plan.model_validate(summary).to_json(), schema=Plan.command)
+    out.facts(summary)

@@ -1,0 +1,99 @@
+"""`sign-etl datasets`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sign_etl.cli.frame import AsJson, Quiet, Verbose, command, group
+from sign_etl.cli.output import Output, size_text
+
+app = group("datasets", "Data sets: where they are and what they allow.")
+
+
+@command(
+    app,
+    "list",
+    examples=("sign-etl datasets list", "sign-etl datasets list --language ase --task isolated"),
+)
+def list_(
+    language: Annotated[
+        str | None, typer.Option(help="Only this sign language (ISO 639-3, such as ase).")
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option(help="Only isolated, continuous, translation, fingerspelling.")
+    ] = None,
+    access: Annotated[
+        str | None, typer.Option(help="Only direct, links, form, login, local or none.")
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+) -> None:
+    """List the data sets that sign-etl knows."""
+    from sign_etl.app.datasets import datasets
+
+    out = Output.of(as_json=as_json, quiet=quiet)
+    reply = datasets(language=language, task=task, access=access)
+    out.data(reply.to_json(), schema=reply.command)
+    out.names(part.name for part in reply.datasets)
+    if not reply.datasets:
+        out.note("no data set matches")
+        return
+    out.table(
+        ("name", "title", "language", "task", "clips", "access", "licence"),
+        [
+            (
+                part.name,
+                part.title,
+                part.language,
+                part.task,
+                None if part.clips is None else f"{part.clips:,}",
+                part.access,
+                part.licence,
+            )
+            for part in reply.datasets
+        ],
+    )
+
+
+@command(app, "info", examples=("sign-etl datasets info wlasl",))
+def info(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A name of `sign-etl datasets list`.")
+    ],
+    as_json: AsJson = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Tell everything about one data set: licence, access, options, pipelines."""
+    from sign_etl.app.datasets import dataset_info
+
+    out = Output.of(as_json=as_json)
+    reply = dataset_info(name)
+    out.data(reply.to_json(), schema=reply.command)
+    card = reply.dataset
+    out.text(f"{card.title} ({card.name}, {reply.version})")
+    out.facts(
+        {
+            "homepage": reply.homepage,
+            "language": card.language,
+            "task": card.task,
+            "licence": card.licence,
+            "access": card.access,
+            "clips": card.clips,
+            "signers": card.signers,
+            "download": None if card.download_bytes is None else size_text(card.download_bytes),
+            "layout known from": card.layout_evidence,
+            "citation": reply.citation,
+            "pipelines": reply.pipelines,
+        }
+    )
+    for note in reply.notes:
+        out.text(f"* {note}")
+    if reply.options:
+        out.text("\nOptions, under `dataset:` in a pipeline or as --set dataset.NAME=VALUE:")
+        out.table(
+            ("option", "type", "default", "meaning"),
+            [(one.name, one.type, one.default, one.help) for one in reply.options],
+        )

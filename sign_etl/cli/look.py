@@ -1,0 +1,95 @@
+"""`sign-etl status`, `verify` and `show`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sign_etl.cli.frame import AsJson, Quiet, Verbose, command, group
+from sign_etl.cli.output import Output
+from sign_etl.cli.reports import tell_problems
+
+app = group("look", "Look at builds.")
+
+Build = Annotated[Path, typer.Argument(metavar="BUILD", help="The build folder.")]
+
+
+@command(app, "status", examples=("sign-etl status builds/wlasl100",))
+def status(build: Build, as_json: AsJson = False, verbose: Verbose = 0) -> None:
+    """Tell how far a build is, from its files alone."""
+    from sign_etl.app.status import status
+    from sign_etl.schema.replies import Status
+
+    out = Output.of(as_json=as_json)
+    facts = status(build)
+    out.data(Status.model_validate(facts).to_json(), schema=Status.command)
+    out.facts(facts)
+
+
+@command(app, "verify", examples=("sign-etl verify builds/wlasl100",))
+def verify(
+    build: Build, as_json: AsJson = False, quiet: Quiet = False, verbose: Verbose = 0
+) -> None:
+    """Check every shard and table of a build against its manifest (exit 1 where they differ)."""
+    from sign_etl.app.verify import verify
+    from sign_etl.schema.replies import Verify
+
+    out = Output.of(as_json=as_json, quiet=quiet)
+    result = verify(build)
+    reply = Verify(
+        build=str(build),
+        sound=not result.problems,
+        problems=tuple(result.problems),
+        shards=result.shards,
+        samples=result.samples,
+    )
+    out.data(reply.to_json(), schema=reply.command)
+    if reply.sound:
+        out.text(f"{build} is sound: {reply.samples:,} samples in {reply.shards:,} shards")
+        return
+    if not as_json:
+        tell_problems(out, [(problem, None) for problem in reply.problems])
+    raise typer.Exit(1)
+
+
+@command(
+    app,
+    "show",
+    examples=(
+        "sign-etl show builds/wlasl100",
+        "sign-etl show builds/wlasl100 --key wlasl-book-0123456789ab --frames 16 --out book.png",
+    ),
+)
+def show(
+    build: Build,
+    out_path: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="The PNG; default contact-sheet.png here."),
+    ] = None,
+    key: Annotated[str | None, typer.Option("--key", help="Only this clip.")] = None,
+    clips: Annotated[int, typer.Option("--clips", min=1, max=200, help="So many clips.")] = 6,
+    frames: Annotated[
+        int, typer.Option("--frames", min=1, max=100, help="So many frames of each.")
+    ] = 8,
+    backend: Annotated[
+        list[str] | None,
+        typer.Option("--backend", help="Draw this pose backend; may be repeated; default all."),
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Draw clips of a build with their keypoints into one picture, and print its path."""
+    from sign_etl.app.show import show
+    from sign_etl.schema.replies import Show
+
+    out = Output.of(as_json=as_json, quiet=quiet)
+    path = out_path or Path("contact-sheet.png")
+    picture = show(
+        build, out=path, key=key, clips=clips, frames=frames, backends=tuple(backend or ())
+    )
+    out.data(Show(picture=str(picture)).to_json(), schema=Show.command)
+    out.names([str(picture)])
+    out.text(str(picture))

@@ -1,0 +1,132 @@
+"""The progress of a run: a live table on a terminal, now and then a plain line elsewhere.
+
+Batch logs stay readable that way: `SIGN_ETL_PROGRESS_S` seconds (30) lie between two lines.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from sign_etl.cli.output import Output, clean, is_terminal, time_text
+
+if TYPE_CHECKING:
+    from sign_etl.run.progress import Progress, StageProgress
+
+INTERVAL_S = 30.0
+BAR_CELLS = 20
+SHOWN_REASONS = 3
+
+
+class ProgressDisplay:
+    """Shows snapshots of a run on stderr; a context manager, and called with each snapshot.
+
+    Args:
+        out: of the command; nothing is shown in `quiet` mode or with `SIGN_ETL_NO_PROGRESS`.
+    """
+
+    def __init__(self, out: Output) -> None:
+        self._out = out
+        self._shown = out.mode != "quiet" and not os.environ.get("SIGN_ETL_NO_PROGRESS")
+        self._interval_s = _interval_s()
+        self._next_s = 0.0
+        self._last: Progress | None = None
+        self._told: Progress | None = None
+        self._live: Any = None
+
+    def __enter__(self) -> Self:
+        if self._shown and is_terminal(sys.stderr):
+            from rich.console import Console
+            from rich.live import Live
+
+            self._live = Live(
+                console=Console(stderr=True, highlight=False), refresh_per_second=4, transient=True
+            )
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+        elif self._last is not None and self._told is not None and self._last is not self._told:
+            self._out.note(progress_line(self._last))  # how far it came, if it told anything yet
+
+    def __call__(self, snapshot: Progress) -> None:
+        """Show a snapshot, if it is time."""
+        if not self._shown:
+            return
+        if snapshot.message:
+            self._out.note(snapshot.message)
+        if not snapshot.stages:
+            return
+        self._last = snapshot
+        if self._live is not None:
+            self._live.update(_table(snapshot))
+        elif time.monotonic() >= self._next_s:
+            self._next_s = time.monotonic() + self._interval_s
+            self._told = snapshot
+            self._out.note(progress_line(snapshot))
+
+
+def progress_line(snapshot: Progress) -> str:
+    """A snapshot in one plain line."""
+    parts = [time_text(snapshot.seconds)]
+    for name, stage in snapshot.stages.items():
+        rejected = f" ({stage.rejected} rejected)" if stage.rejected else ""
+        parts.append(f"{name} {stage.done}/{stage.total}{rejected}")
+    done, planned = snapshot.shards
+    parts.append(f"shards {done}/{planned}")
+    if snapshot.reasons:
+        parts.append(_reasons(snapshot.reasons))
+    return "  ".join(parts)
+
+
+def _table(snapshot: Progress) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    for name, stage in snapshot.stages.items():
+        rejected = f"{stage.rejected} rejected" if stage.rejected else ""
+        table.add_row(
+            f"  {clean(name)}",
+            _bar(stage.done + stage.rejected, stage.total),
+            f"{stage.done}/{stage.total}",
+            _rate(stage, snapshot.seconds),
+            Text(rejected, style="yellow"),
+        )
+    done, planned = snapshot.shards
+    table.add_row("  shards", _bar(done, planned), f"{done}/{planned}", "", "")
+    table.add_row("", time_text(snapshot.seconds), "", "", Text(_reasons(snapshot.reasons)))
+    return table
+
+
+def _bar(done: int, total: int) -> str:
+    full = BAR_CELLS * min(done, total) // total if total else 0
+    return "█" * full + "░" * (BAR_CELLS - full)
+
+
+def _rate(stage: StageProgress, seconds: float) -> str:
+    return f"{stage.done / seconds:.1f}/s" if seconds >= 1 else ""
+
+
+def _reasons(reasons: Mapping[str, int]) -> str:
+    ranked = sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0]))
+    shown = ", ".join(f"{reason} {count}" for reason, count in ranked[:SHOWN_REASONS])
+    return shown + (", ..." if len(ranked) > SHOWN_REASONS else "")
+
+
+def _interval_s() -> float:
+    try:
+        return float(os.environ.get("SIGN_ETL_PROGRESS_S", INTERVAL_S))
+    except ValueError:
+        return INTERVAL_S

@@ -1,0 +1,59 @@
+"""How results of several commands are told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+from sign_etl.cli.output import Output, size_text
+
+if TYPE_CHECKING:
+    from sign_etl.schema.replies import CheckedPart, Demo, Ingest
+
+Told = tuple[str, str | None]
+
+
+def tell_problems(out: Output, problems: Sequence[Told]) -> None:
+    """Tell problems with their hints; a hint that the next one repeats is told once."""
+    for number, (message, hint) in enumerate(problems):
+        repeated = number + 1 < len(problems) and problems[number + 1][1] == hint
+        out.error(message, None if repeated else hint)
+
+
+def tell_checked(out: Output, files: Sequence[CheckedPart], *, exit_code: int) -> None:
+    """Tell which files are valid and what is wrong with the others, which end with `exit_code`."""
+    for file in files:
+        if file.valid:
+            out.text(f"{file.file}: valid ({file.format})")
+        elif out.mode == "human":
+            tell_problems(out, [(problem.message, problem.hint) for problem in file.problems])
+    if not all(file.valid for file in files):
+        raise typer.Exit(exit_code)
+
+
+def tell_built(out: Output, reply: Ingest | Demo) -> None:
+    """Tell what was built, what was rejected and why, and how to look at it."""
+    counts = reply.counts
+    written = counts.get("written", 0)
+    rejected = counts.get("excluded", 0) + counts.get("failed", 0)
+    waiting = counts.get("deferred", 0) + counts.get("pending", 0)
+    clips = "1 clip" if written == 1 else f"{written:,} clips"
+    shards = "1 shard" if reply.shards == 1 else f"{reply.shards:,} shards"
+    out.text(
+        f"Built {clips} in {shards} ({size_text(reply.size_bytes)}) at {reply.build}; "
+        f"{rejected:,} rejected"
+    )
+    tell_reasons(out, reply.reasons)
+    if waiting:
+        out.text(f"{waiting:,} not done yet: the same command again goes on")
+    if written:
+        out.text(f"See them: sign-etl show {reply.build}")
+
+
+def tell_reasons(out: Output, reasons: Mapping[str, int]) -> None:
+    """Tell rejects by reason, the most frequent first."""
+    width = max((len(reason) for reason in reasons), default=0)
+    for reason, count in sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0])):
+        out.text(f"  {reason:{width}}  {count:,}")

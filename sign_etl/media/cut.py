@@ -1,0 +1,330 @@
+"""Cutting one clip out of an opened source: what is decoded, shown, written, flagged, refused.
+
+A frame is held only until it is written, so the memory does not grow with the length of the source.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from av.video.frame import VideoFrame
+from numpy.typing import NDArray
+
+from sign_etl.media.decode import Playback, Refused, Source, Timed
+from sign_etl.media.encode import ClipWriter
+from sign_etl.media.measures import Measures
+from sign_etl.media.picture import (
+    UPRIGHT,
+    Orientation,
+    Picture,
+    Pictures,
+    kind,
+    luma,
+    orientation,
+    plan_picture,
+)
+from sign_etl.media.timeline import Sampler, Shown, frame_count, microseconds, tidy_rate
+from sign_etl.schema.outcome import Reason
+from sign_etl.schema.pipeline import NormaliseConfig
+
+SLACK_S: Final = Fraction(1, 4)
+"""Annotated ends and declared durations are this imprecise (or two frames, if that is more)."""
+
+FPS_TOLERANCE: Final = 0.02
+GAP_S: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is wanted.
+
+    Attributes:
+        container: format of the source, as `sign_etl.media.sniff` names it.
+        start_s: begin of the span, seconds of presentation since the begin of the video stream.
+        end_s: its end, None for the end of the source.
+        declared_fps: frame rate that the annotations assume, None if they do not.
+        bbox: where the signer is, pixels of the upright source.
+        config: the choices of the pipeline.
+        out: the file to write.
+    """
+
+    container: str
+    start_s: Fraction
+    end_s: Fraction | None
+    declared_fps: float | None
+    bbox: tuple[float, float, float, float] | None
+    config: NormaliseConfig
+    out: Path
+
+
+class Cut:
+    """One attempt to make the clip from an opened source."""
+
+    def __init__(self, job: Job, source: Source, is_cut: bool, *, from_begin: bool) -> None:
+        self._job = job
+        self._config = config = job.config
+        self._source = source
+        self._is_cut = is_cut
+        self._from_begin = from_begin
+        self._flags: set[str] = set()
+        header = source.header
+        self._check_rate(header.fps)
+        if config.fps is None and header.fps is None:
+            self._flags.add("fps-guessed")
+        self._fps = tidy_rate(config.fps or header.fps or 25)
+        self._interval_s = 1 / (header.fps or Fraction(25))
+        self._slack_s = max(SLACK_S, 2 * self._interval_s)
+        if header.duration_s is not None:
+            self._check_longest(header.duration_s)
+        frames = None if job.end_s is None else frame_count(job.end_s - job.start_s, self._fps)
+        self._sampler: Sampler[VideoFrame] = Sampler(job.start_s, self._fps, frames)
+        self._most_frames = frame_count(Fraction(config.max_duration_s), self._fps)
+        self._measures = Measures()
+        self._writer: ClipWriter | None = None
+        self._pictures: Pictures | None = None
+        self._picture: Picture | None = None
+        self._turn: Orientation = UPRIGHT
+        self._size = (0, 0)
+        self._bit_depth = 8
+        self._pixel_format = ""
+        self._source_us: list[int] = []
+        self._times_s: list[Fraction] = []
+
+    def make(self) -> bool:
+        """Write the clip; False if this attempt began too late in the source.
+
+        Raises:
+            Refused: the source cannot become a clip.
+        """
+        finished = False
+        try:
+            finished = self._decode()
+        finally:
+            if self._writer is not None and not finished:
+                self._writer.abandon()
+        return finished
+
+    def _decode(self) -> bool:
+        job = self._job
+        playback = self._source.play()
+        last: Timed | None = None
+        for timed in playback:
+            if last is None:
+                if not self._from_begin and timed.time_s > job.start_s:
+                    return False
+                if timed.time_s > job.start_s + self._slack_s:
+                    self._flags.add("starts-late")
+            elif timed.time_s - last.time_s > GAP_S and timed.time_s > job.start_s:
+                self._flags.add("time-gap")
+            if timed.frame.key_frame and timed.time_s <= job.start_s:
+                playback.forgive()
+            if playback.damage and timed.time_s > job.start_s:
+                if not self._from_begin:
+                    return False  # it may be the seeking that did it
+                self._check_damage()
+            self._note(last, timed)
+            self._write(self._sampler.push(timed.frame, timed.time_s))
+            last = timed
+            if self._sampler.done:
+                break
+        if not self._sampler.done:
+            if last is None and not self._from_begin:
+                return False
+            self._end(playback, last)
+        if playback.mended:
+            self._flags.add("timestamps-mended")
+        assert self._writer is not None
+        self._writer.close()
+        return True
+
+    def _end(self, playback: Playback, last: Timed | None) -> None:
+        """The source ended before the span did, or where an open span ends."""
+        job = self._job
+        if last is None:
+            raise Refused(Reason.CORRUPT, "no frame can be decoded")
+        if playback.damage:
+            self._check_damage()
+        end_s = last.time_s + (last.duration_s or self._interval_s)
+        missing = self._breaks_off(playback, end_s)
+        if end_s <= job.start_s:
+            if missing:
+                raise Refused(Reason.PARTIAL, f"breaks off at {float(end_s):.2f} s")
+            raise Refused(
+                Reason.SPAN_OUTSIDE,
+                f"begins at {float(job.start_s):.2f} s, source ends at {float(end_s):.2f} s",
+            )
+        if missing:
+            if self._config.partial == "reject":
+                raise Refused(Reason.PARTIAL, f"breaks off at {float(end_s):.2f} s")
+            self._flags.add("partial")
+        elif job.end_s is not None and job.end_s > end_s + self._slack_s:
+            self._flags.add("end-clamped")
+        self._write(self._sampler.finish(end_s))
+
+    def _breaks_off(self, playback: Playback, end_s: Fraction) -> bool:
+        if self._job.end_s is not None and self._job.end_s <= end_s + self._slack_s:
+            return False
+        header = self._source.header
+        if self._is_cut or playback.damage:
+            return True
+        if header.duration_s is not None:
+            return header.duration_s > end_s + self._slack_s
+        # The longest stream may be the sound: compare with the end of all packets.
+        whole_s, last_s = header.whole_duration_s, playback.last_packet_s
+        return whole_s is not None and last_s is not None and whole_s > last_s + 2 * self._slack_s
+
+    def _check_damage(self) -> None:
+        if self._config.partial == "reject":
+            raise Refused(Reason.PARTIAL, "damaged inside the span")
+        self._flags.add("damaged")
+
+    def _check_rate(self, fps: Fraction | None) -> None:
+        declared = self._job.declared_fps
+        if declared is None or fps is None:
+            return
+        if abs(float(fps) - declared) > FPS_TOLERANCE * declared:
+            if self._config.fps_mismatch == "reject":
+                raise Refused(
+                    Reason.FPS_MISMATCH, f"{float(fps):.2f} instead of {declared:.2f} fps"
+                )
+            self._flags.add("fps-differs")
+
+    def _check_longest(self, source_s: Fraction) -> None:
+        end_s = source_s if self._job.end_s is None else min(source_s, self._job.end_s)
+        if float(end_s - self._job.start_s) > self._config.max_duration_s + float(self._slack_s):
+            self._too_long()
+
+    def _too_long(self) -> None:
+        raise Refused(Reason.TOO_LONG, f"over {self._config.max_duration_s:g} s")
+
+    def _note(self, last: Timed | None, timed: Timed) -> None:
+        # The frame on screen at the begin of the span counts too.
+        if timed.time_s <= self._job.start_s:
+            self._times_s = [timed.time_s]
+        else:
+            self._times_s.append(timed.time_s)
+        if timed.frame.interlaced_frame:
+            self._flags.add("interlaced")
+
+    def _write(self, shown: Shown[VideoFrame] | None) -> None:
+        if shown is None:
+            return
+        frame = shown.frame
+        if self._pictures is None or self._pictures.kind != kind(frame):
+            self._prepare(frame)
+        assert self._pictures is not None and self._writer is not None
+        if self._writer.frames + shown.repeats > self._most_frames:
+            self._too_long()
+        made = self._pictures.make(frame)
+        self._measures.add(luma(made), shown.repeats)
+        for _ in range(shown.repeats):
+            self._writer.write(made)
+        self._source_us.extend([microseconds(shown.time_s)] * shown.repeats)
+
+    def _prepare(self, frame: VideoFrame) -> None:
+        picture = self._picture or self._first_frame(frame)
+        size = (frame.width, frame.height)
+        if size != self._size:
+            # Another size in the middle of the stream: all of it goes into the same output size.
+            self._flags.add("picture-changes")
+            width, height = reversed(size) if self._turn.swaps_sides else size
+            picture = Picture((0, 0, width, height), picture.width, picture.height)
+        self._pictures = Pictures(frame, self._turn, picture)
+        if self._writer is not None:
+            return
+        colour = self._pictures.colour
+        if colour.high_dynamic_range:
+            self._flags.add("high-dynamic-range")
+        self._writer = ClipWriter(
+            self._job.out,
+            picture.width,
+            picture.height,
+            self._fps,
+            colour,
+            crf=self._config.crf,
+            preset=self._config.preset,
+            gop=self._config.gop,
+        )
+
+    def _first_frame(self, frame: VideoFrame) -> Picture:
+        config = self._config
+        self._turn = orientation(frame)
+        if self._turn.ignored:
+            self._flags.add("rotation-ignored")
+        self._size = width, height = frame.width, frame.height
+        aspect = self._source.header.pixel_aspect
+        if self._turn.swaps_sides:
+            width, height, aspect = height, width, 1 / aspect
+        self._picture = plan_picture(
+            width,
+            height,
+            aspect,
+            short_side=config.short_side,
+            bbox=self._job.bbox if config.crop == "bbox" else None,
+            margin=config.crop_margin,
+        )
+        self._flags.update(self._picture.flags)
+        self._bit_depth = max(part.bits for part in frame.format.components)
+        self._pixel_format = frame.format.name
+        return self._picture
+
+    def facts(self) -> dict[str, Any]:
+        """What was found and made, JSON values; see `sign_etl.media.normalise`."""
+        assert self._picture is not None and self._writer is not None
+        header, frames = self._source.header, self._writer.frames
+        if frames / self._fps < self._config.min_duration_s:
+            raise Refused(Reason.TOO_SHORT, f"{frames} frames")
+        steps = np.diff(np.array([float(time_s) for time_s in self._times_s]))
+        if header.fps is None and len(steps):
+            self._check_rate(tidy_rate(1 / max(float(np.median(steps)), 1e-3)))
+        aspect = header.pixel_aspect
+        return {
+            "source": {
+                "container": self._job.container,
+                "codec": header.codec,
+                "width": header.width,
+                "height": header.height,
+                "pixel_aspect": f"{aspect.numerator}/{aspect.denominator}",
+                "pixel_format": self._pixel_format,
+                "bit_depth": self._bit_depth,
+                "average_fps": _ratio(header.average_fps),
+                "real_fps": _ratio(header.real_fps),
+                "duration_s": _rounded(header.duration_s or header.whole_duration_s),
+                "frames_seen": len(self._times_s),
+                "variable_fps": _variable(steps),
+            },
+            "video": {
+                "fps": float(self._fps),
+                "fps_fraction": _ratio(self._fps),
+                "frames": frames,
+                "width": self._picture.width,
+                "height": self._picture.height,
+                "crop": list(self._picture.crop),
+                "rotation": self._turn.degrees,
+                "mirrored": self._turn.mirrored,
+                "source_us": self._source_us,
+            },
+            "measures": self._measures.facts(),
+            "flags": sorted(self._flags),
+        }
+
+
+def _variable(steps_s: NDArray[np.float64]) -> bool:
+    # Milliseconds of rounding are no variation; one dropped frame in a hundred is none either.
+    if len(steps_s) < 2:
+        return False
+    median = float(np.median(steps_s))
+    off = np.abs(steps_s - median) > max(0.002, 0.1 * median)
+    return float(off.mean()) > 0.02
+
+
+def _ratio(rate: Fraction | None) -> str | None:
+    return None if rate is None else f"{rate.numerator}/{rate.denominator}"
+
+
+def _rounded(value_s: Fraction | None) -> float | None:
+    return None if value_s is None else round(float(value_s), 6)

@@ -1,0 +1,77 @@
+"""Whether a file's own structure claims more bytes than there are: a broken-off download.
+
+Decoders end such files in silence where the break falls between two frames.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import IO
+
+_EBML_SEGMENT = b"\x18\x53\x80\x67"
+_MAX_BOXES = 100_000
+
+
+def cut_short(file: IO[bytes], container: str) -> bool:
+    """True if the top level of an MP4 or Matroska file reaches beyond its end.
+
+    Other containers are streams or carry sizes that writers often get wrong: False for them.
+
+    Args:
+        file: open for reading; its position is moved.
+        container: as `sign_etl.media.sniff` names it.
+    """
+    size = file.seek(0, os.SEEK_END)
+    if container == "mp4":
+        return _boxes_end(file, size) > size
+    if container == "matroska":
+        return _segment_end(file, size) > size
+    return False
+
+
+def _boxes_end(file: IO[bytes], size: int) -> int:
+    # ISO/IEC 14496-12, 4.2: 32-bit size and type; size 1 is followed by a 64-bit size, 0 means
+    # up to the end of the file.
+    position = 0
+    for _ in range(_MAX_BOXES):
+        if position >= size:
+            break
+        file.seek(position)
+        head = file.read(16)
+        if len(head) < 8:
+            break  # a few stray bytes after the last box
+        length = int.from_bytes(head[:4], "big")
+        if length == 0:
+            return size
+        if length == 1:
+            length = int.from_bytes(head[8:16], "big")
+        if length < 8 or not all(32 <= byte < 127 or byte == 0xA9 for byte in head[4:8]):
+            break  # trailing rubbish is no box
+        position += length
+    return position
+
+
+def _segment_end(file: IO[bytes], size: int) -> int:
+    # RFC 8794: an id, a size whose leading zeros tell its length, all ones for unknown.
+    file.seek(0)
+    head = file.read(4096)
+    position = 4
+    length, digits = _ebml_size(head[position:])
+    if length is None or digits == 0:
+        return size
+    position += digits + length
+    if head[position : position + 4] != _EBML_SEGMENT:
+        return size
+    position += 4
+    length, digits = _ebml_size(head[position:])
+    return size if length is None else position + digits + length
+
+
+def _ebml_size(data: bytes) -> tuple[int | None, int]:
+    if not data or data[0] == 0:
+        return None, 0
+    digits = 9 - data[0].bit_length()
+    if len(data) < digits:
+        return None, 0
+    value = int.from_bytes(data[:digits], "big") & ((1 << 7 * digits) - 1)
+    return (None if value == (1 << 7 * digits) - 1 else value), digits

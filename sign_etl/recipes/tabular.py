@@ -1,0 +1,261 @@
+"""Annotation tables as rows of text: CSV and its kin, JSON lines, JSON lists, Parquet.
+
+Every cell is a text as it was written, or None where it is blank or NaN: a label `007` stays
+`007`. A table that contradicts itself is refused with file and row, never guessed at.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sign_etl.core.canonical import canonical_json
+from sign_etl.core.errors import AnnotationError
+
+MAX_CELL = 1 << 17
+"""Longest cell in characters; a longer one is an unclosed quote or no table."""
+
+_DELIMITERS = ",\t;|"
+_TAB_EXTENSIONS = {".tsv", ".tab"}
+_CSV_EXTENSIONS = {".csv", ".txt", *_TAB_EXTENSIONS}
+_JSON_EXTENSIONS = {".jsonl", ".ndjson", ".json"}
+_PARQUET_EXTENSIONS = {".parquet", ".pq"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row.
+
+    Attributes:
+        number: where it stands: as a spreadsheet counts (the header is row 1), the line of a JSON
+            lines file, else from 1.
+        cells: text by column; None where the cell is blank.
+    """
+
+    number: int
+    cells: dict[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table.
+
+    Attributes:
+        name: file name, for messages.
+        columns: in the order of the file.
+        rows: in the order of the file.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+def read_table(path: Path, *, key_column: str) -> Table:
+    """Read a table; the extension says how, and the content where that says nothing.
+
+    Args:
+        path: the file.
+        key_column: a column that it must have; it decides between the delimiters of CSV.
+
+    Raises:
+        AnnotationError: the file cannot be read, contradicts itself or holds no rows.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        reason = (error.strerror or "unreadable").lower()
+        raise AnnotationError(
+            f"cannot read `{path}`: {reason}", hint="check the path given with --annotations"
+        ) from error
+    extension = path.suffix.lower()
+    if extension in _PARQUET_EXTENSIONS or data[:4] == b"PAR1":
+        table = _parquet(path.name, data)
+    else:
+        text = _decode(path.name, data)
+        looks_json = extension not in _CSV_EXTENSIONS and text.lstrip()[:1] in ("{", "[")
+        if extension in _JSON_EXTENSIONS or looks_json:
+            table = _json(path.name, text)
+        else:
+            delimiters = "\t" if extension in _TAB_EXTENSIONS else _DELIMITERS
+            table = _csv(path.name, text, delimiters, key_column)
+    if not table.rows:
+        raise AnnotationError(f"{path.name}: holds no rows")
+    return table
+
+
+def _decode(name: str, data: bytes) -> str:
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise AnnotationError(
+            f"{name}: is UTF-16", hint=f"iconv -f UTF-16 -t UTF-8 {name} > utf8-{name}"
+        )
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise AnnotationError(
+            f"{name}: line {line} is no UTF-8",
+            hint="save the table as UTF-8, for example with iconv",
+        ) from error
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise AnnotationError(f"{name}: line {line} holds a null byte, so this is no text table")
+    return text
+
+
+def _csv(name: str, text: str, delimiters: str, key_column: str) -> Table:
+    header, delimiter = _header(name, text, delimiters, key_column)
+    columns = _columns(name, header)
+    rows: list[Row] = []
+    number = 0
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        for number, cells in enumerate(reader, start=1):
+            if number == 1 or not any(cell.strip() for cell in cells):
+                continue
+            if len(cells) != len(header):
+                raise AnnotationError(
+                    f"{name}: row {number} has {len(cells)} cells, the header {len(header)}",
+                    hint="put texts that hold the delimiter in double quotes",
+                )
+            _refuse_huge(name, number, cells)
+            named = zip((column.strip() for column in header), map(_blank, cells), strict=True)
+            rows.append(Row(number, {column: cell for column, cell in named if column}))
+    except csv.Error as error:
+        raise AnnotationError(
+            f"{name}: row {number + 1} is broken: {error}",
+            hint="look for a quote that is never closed",
+        ) from error
+    return Table(name, columns, tuple(rows))
+
+
+def _header(name: str, text: str, delimiters: str, key_column: str) -> tuple[list[str], str]:
+    """The header's cells and the delimiter: the one that yields the key column, or most cells."""
+    best: tuple[bool, int, list[str], str] | None = None
+    for delimiter in delimiters:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        try:
+            cells = next(reader, [])
+        except csv.Error as error:
+            raise AnnotationError(f"{name}: row 1 is broken: {error}") from error
+        found = key_column in (cell.strip() for cell in cells)
+        if best is None or (found, len(cells)) > best[:2]:
+            best = (found, len(cells), cells, delimiter)
+    if best is None or not any(cell.strip() for cell in best[2]):
+        raise AnnotationError(f"{name}: row 1 is no header: the file is empty or begins with a gap")
+    return best[2], best[3]
+
+
+def _json(name: str, text: str) -> Table:
+    numbered: list[tuple[int, Any]]
+    if text.lstrip()[:1] == "[":
+        whole = _loads(name, "the file", text)
+        numbered = list(enumerate(whole, start=1))
+    else:
+        lines = enumerate(text.split("\n"), start=1)
+        numbered = [(at, _loads(name, f"row {at}", line)) for at, line in lines if line.strip()]
+    columns: dict[str, None] = {}
+    rows = []
+    for number, entry in numbered:
+        if not isinstance(entry, dict):
+            raise AnnotationError(f"{name}: row {number} is no mapping")
+        cells = {column.strip(): _json_text(value) for column, value in entry.items()}
+        _refuse_huge(name, number, cells.values())
+        columns.update(dict.fromkeys(cells))
+        rows.append((number, cells))
+    full = tuple(Row(at, {name: cells.get(name) for name in columns}) for at, cells in rows)
+    return Table(name, tuple(columns), full)
+
+
+def _loads(name: str, where: str, text: str) -> Any:
+    try:
+        # Numbers stay the text that they are; NaN and its kin are blank cells.
+        value = json.loads(
+            text,
+            parse_float=str,
+            parse_int=str,
+            parse_constant=lambda _: None,
+            object_pairs_hook=_unique_pairs,
+        )
+        canonical_json(value).encode("utf-8")  # half a surrogate pair is no text
+        return value
+    except (ValueError, RecursionError) as error:
+        message = str(error) if isinstance(error, _TwiceError) else "is no JSON"
+        raise AnnotationError(f"{name}: {where} {message}") from error
+
+
+class _TwiceError(ValueError):
+    """A key that stands twice in one JSON mapping."""
+
+
+def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _TwiceError(f"holds `{twice}` twice")
+    return mapping
+
+
+def _json_text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return _blank(value)
+    return canonical_json(value)
+
+
+def _parquet(name: str, data: bytes) -> Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.ParquetFile(io.BytesIO(data)).read()
+        values = table.to_pylist()
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise AnnotationError(f"{name}: is no readable Parquet file") from error
+    kept = [column for column in table.column_names if not column.startswith("__index_level_")]
+    columns = _columns(name, kept)
+    rows = []
+    for number, entry in enumerate(values, start=1):
+        cells = {column.strip(): _arrow_text(entry[column]) for column in kept if column.strip()}
+        _refuse_huge(name, number, cells.values())
+        rows.append(Row(number, cells))
+    return Table(name, columns, tuple(rows))
+
+
+def _arrow_text(value: Any) -> str | None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, (list, dict)):
+        return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    return _blank(str(value))
+
+
+def _columns(name: str, header: list[str]) -> tuple[str, ...]:
+    """Column names without blanks; a nameless column (a data frame's row number) is left out."""
+    columns = [column.strip() for column in header if column.strip()]
+    for column in columns:
+        if columns.count(column) > 1:
+            raise AnnotationError(f"{name}: the column `{column}` stands in the header twice")
+    return tuple(columns)
+
+
+def _refuse_huge(name: str, number: int, cells: Any) -> None:
+    if any(cell is not None and len(cell) > MAX_CELL for cell in cells):
+        raise AnnotationError(
+            f"{name}: row {number} holds a cell of more than {MAX_CELL} characters",
+            hint="look for a quote that is never closed",
+        )
+
+
+def _blank(text: str | None) -> str | None:
+    stripped = (text or "").strip()
+    return None if stripped in ("", "NaN") else stripped

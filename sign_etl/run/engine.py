@@ -1,0 +1,257 @@
+"""The engine: drives a runner over a plan, writes the journal, packs shards as they fill up.
+
+It holds results of unfinished shards only; everything else is in files, so that a million clips
+need no more memory than a thousand, and a killed engine loses nothing.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from sign_etl.core.store import Blob, Store
+from sign_etl.run.events import EventLog
+from sign_etl.run.journal import Journal, result_of
+from sign_etl.run.plan import Plan
+from sign_etl.run.progress import Progress, StageProgress
+from sign_etl.run.runner import Broken, Event, Finished, Group, Passed, Runner
+from sign_etl.run.shards import Packer
+from sign_etl.schema.outcome import Reject
+from sign_etl.stages.fetch import FetchStage
+from sign_etl.stages.item import Item, Stage, through
+from sign_etl.stages.setup import Setup, clip_stages
+
+GRACE_S = 10.0
+"""After a stop, what is in hand has so long to finish; then its processes are killed."""
+PROGRESS_S = 0.5
+PASSES = 3
+"""A shard whose bytes the store has lost is built again; so often, not for ever."""
+
+MakeRunner = Callable[[], Runner]
+
+
+def run(
+    plan: Plan,
+    setup: Setup,
+    build: Path,
+    journal: Journal,
+    make_runner: MakeRunner,
+    *,
+    stop: threading.Event,
+    events: EventLog,
+    progress: Callable[[Progress], None] | None = None,
+) -> None:
+    """Bring every clip of `plan` to its end and every shard onto the disk.
+
+    Args:
+        plan: what to build.
+        setup: what the stages need.
+        build: the build folder.
+        journal: of this build; holds what earlier runs have done.
+        make_runner: a fresh runner for each pass.
+        stop: set from outside to end early; then the plan is simply not finished.
+        events: the log of the run.
+        progress: called about twice a second.
+
+    Raises:
+        SignEtlError: what broke the run, such as a full disk.
+    """
+    for _ in range(PASSES):
+        engine = _Engine(plan, setup, build, journal, stop, events, progress)
+        engine.drive(make_runner())
+        if not engine.lost or stop.is_set():
+            return
+
+
+class _Engine:
+    """One pass over the plan."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        setup: Setup,
+        build: Path,
+        journal: Journal,
+        stop: threading.Event,
+        events: EventLog,
+        progress: Callable[[Progress], None] | None,
+    ) -> None:
+        self._plan = plan
+        self._setup = setup
+        self._journal = journal
+        self._known = journal.latest()
+        self._stop = stop
+        self._events = events
+        self._progress = progress
+        self._store: Store = setup.open_store()
+        self._packer = Packer(plan, setup, build)
+        self._keep_sources = setup.choices().fetch.keep_sources
+        self._open: dict[str, int] = {}
+        """Clips of each source in hand that are not at their end."""
+        self._packing: list[Future[list[str]]] = []
+        self._stages = ["fetch", "normalise", *(f"pose:{p.name}" for p in setup.poses), "quality"]
+        self._passed: Counter[str] = Counter()
+        self._rejected: Counter[str] = Counter()
+        self._reasons: Counter[str] = Counter()
+        self._packed = 0
+        self._started = time.monotonic()
+        self._shown = 0.0
+        self.lost: list[str] = []
+
+    def drive(self, runner: Runner) -> None:
+        """Run to the end or to the stop; raises what broke the run."""
+        inbox: queue.Queue[Event | None] = queue.Queue(maxsize=10_000)
+
+        def work() -> None:
+            try:
+                runner.run(self._groups(inbox.put), self._stop, inbox.put)
+            except BaseException as error:
+                self._stop.set()
+                inbox.put(Broken(error))
+            finally:
+                inbox.put(None)
+
+        worker = threading.Thread(target=work, name="runner", daemon=True)
+        broken: BaseException | None = None
+        with ThreadPoolExecutor(1, thread_name_prefix="pack") as pool:
+            worker.start()
+            abort_at: float | None = None
+            while True:
+                try:
+                    event = inbox.get(timeout=PROGRESS_S)
+                    if event is None:
+                        break
+                    if isinstance(event, Broken):
+                        broken = broken or event.error
+                    elif isinstance(event, Passed):
+                        self._passed[event.stage] += 1
+                    elif broken is None:
+                        self._finish(event.item, pool)
+                except queue.Empty:
+                    pass
+                broken = broken or self._collect(wait=False)
+                if self._stop.is_set():
+                    abort_at = abort_at or time.monotonic() + GRACE_S
+                    if time.monotonic() > abort_at:
+                        runner.abort()
+                        abort_at = float("inf")
+                self._show()
+            worker.join()
+            broken = broken or self._collect(wait=True)
+        self._show(force=True)
+        self._journal.close()
+        if broken is not None:
+            raise broken
+
+    def _groups(self, emit: Callable[[Event], None]) -> Iterator[Group]:
+        """What is left to do; what is done already goes straight to `emit`."""
+        fetch = FetchStage(self._setup)
+        stages = clip_stages(self._setup)
+        try:
+            for source, clips in self._plan.groups():
+                if self._stop.is_set():
+                    return
+                fetched = fetch.look(source)
+                self._open[source.id] = len(clips)
+                todo = []
+                for clip in clips:
+                    item = self._done(Item(clip, fetched), stages)
+                    if item is None:
+                        todo.append(clip)
+                        continue
+                    for name in self._reached(item):
+                        emit(Passed(name))
+                    emit(Finished(item))
+                if todo:
+                    present = fetched if fetched is not None and fetched.present else None
+                    yield Group(source, tuple(todo), present)
+        finally:
+            fetch.close()
+            for stage in stages:
+                stage.close()
+
+    def _done(self, item: Item, stages: list[Stage]) -> Item | None:
+        known = self._known.get(item.clip.key)
+        if known is not None and known.reject is not None and known.final:
+            # What follows from the bytes is in the store, under the present parameters.
+            same_source = item.source is None or known.source == item.source.sha256
+            if same_source and not known.reject.reason.from_bytes:
+                return item.rejected(known.reject)
+        return None if item.source is None else through(stages, item, work=False)
+
+    def _reached(self, item: Item) -> list[str]:
+        if item.source is None:
+            return []
+        passed = 1 + (item.video is not None) + len(item.poses) + (item.quality is not None)
+        return self._stages[: min(passed, len(self._stages))]
+
+    def _finish(self, item: Item, pool: ThreadPoolExecutor) -> None:
+        result = result_of(item)
+        if self._known.get(result.key) != result:
+            self._journal.append(result)
+        if item.reject is not None:
+            self._rejected[_stage_label(item.reject, self._stages)] += 1
+            self._reasons[item.reject.reason.value] += 1
+            self._events.reject(result, item.note)
+        self._release(item)
+        shard = self._packer.add(result)
+        if shard is not None:
+            self._packing.append(pool.submit(self._packer.pack, shard))
+
+    def _release(self, item: Item) -> None:
+        source_id = item.clip.source.id
+        self._open[source_id] -= 1
+        if self._open[source_id]:
+            return
+        del self._open[source_id]
+        if item.source is not None and item.source.owned and not self._keep_sources:
+            self._store.drop(Blob(item.source.sha256, item.source.size_bytes))
+
+    def _collect(self, *, wait: bool) -> BaseException | None:
+        waiting = []
+        error: BaseException | None = None
+        for future in self._packing:
+            if not wait and not future.done():
+                waiting.append(future)
+            elif (failed := future.exception()) is not None:
+                error = failed
+                self._stop.set()
+            else:
+                self.lost += future.result()
+                self._packed += 1
+        self._packing = waiting
+        return error
+
+    def _show(self, *, force: bool = False) -> None:
+        now = time.monotonic()
+        if self._progress is None or (now - self._shown < PROGRESS_S and not force):
+            return
+        self._shown = now
+        total = len(self._plan)
+        stages = {}
+        for name in self._stages:
+            rejected = self._rejected[name]
+            stages[name] = StageProgress(self._passed[name], total, rejected)
+            total -= rejected
+        self._progress(
+            Progress(
+                total=len(self._plan),
+                stages=stages,
+                reasons=dict(self._reasons),
+                shards=(self._packed, len(self._packer.shards)),
+                seconds=now - self._started,
+            )
+        )
+
+
+def _stage_label(reject: Reject, stages: list[str]) -> str:
+    if reject.stage.value in stages:
+        return reject.stage.value
+    return next(name for name in stages if name.startswith(reject.stage.value))
+
+

@@ -1,0 +1,38 @@
+"""`events.jsonl`: what happened when, for people and machines that watch; never computed with."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sign_etl.run.journal import Result
+
+
+class EventLog:
+    """Appends JSON lines; a log that cannot be written never ends a run.
+
+    Args:
+        path: of the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def write(self, event: str, **facts: Any) -> None:
+        """Append one event with the present time."""
+        line = json.dumps({"at": round(time.time(), 3), "event": event, **facts}, sort_keys=True)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+        except OSError:
+            pass
+
+    def reject(self, result: Result, note: str) -> None:
+        """A clip came to another end than a sample; `note` has the last words of a dead child."""
+        assert result.reject is not None
+        facts: Mapping[str, Any] = result.reject.to_json()
+        self.write("reject", key=result.key, **facts, **({"note": note} if note else {}))

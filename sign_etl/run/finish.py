@@ -1,0 +1,212 @@
+"""The end of a run: index, ledger, labels and lock, the accounting gate, and last the manifest.
+
+All of it is computed from plan, journal and shard records, never from counters of a process.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sign_etl.core.canonical import canonical_json, sha256_file
+from sign_etl.core.errors import AccountingError
+from sign_etl.core.files import atomic_open, write_json
+from sign_etl.recipes.base import DatasetCard
+from sign_etl.run.journal import Journal, Result
+from sign_etl.run.lock import lock_head, lock_line
+from sign_etl.run.plan import BATCH, Plan
+from sign_etl.run.shards import MANIFEST
+from sign_etl.schema.outcome import Outcome
+from sign_etl.schema.records import (
+    FileRecord,
+    LabelsRecord,
+    ManifestRecord,
+    PoseSetRecord,
+    ShardRecord,
+    dump,
+)
+from sign_etl.schema.tables import INDEX, LEDGER, write_table
+from sign_etl.shard.pack import Packed, load_packed
+from sign_etl.shard.tar import member_names
+from sign_etl.stages.setup import Setup, versions
+
+INDEX_FILE, LEDGER_FILE, LABELS_FILE, LOCK_FILE = PUBLISHED = (
+    "index.parquet",
+    "ledger.parquet",
+    "labels.json",
+    "build.lock",
+)
+
+
+def write_lock(plan: Plan, setup: Setup, build: Path, results: Mapping[str, Result]) -> None:
+    """Write `build.lock`: one line per requested clip, in plan order; also after an early stop."""
+    with atomic_open(build / LOCK_FILE) as file:
+        for record in _lock_lines(plan, setup, results):
+            file.write((canonical_json(record) + "\n").encode("utf-8"))
+
+
+def publish(
+    plan: Plan,
+    setup: Setup,
+    build: Path,
+    journal: Journal,
+    *,
+    recipe_version: str,
+    card: DatasetCard,
+) -> ManifestRecord:
+    """Write what a reader needs, the manifest last.
+
+    Raises:
+        AccountingError: plan, ledger and shards do not add up; nothing is published then.
+    """
+    results = journal.latest()
+    packed = [record for path, *_ in plan.shards() if (record := load_packed(build, path))]
+    index = _index(packed)
+    ledger = _ledger(plan, results)
+    _gate(plan, build, packed, index, ledger)
+    labels = LabelsRecord(
+        schema="sign-etl/labels/1",
+        order="official" if plan.official else "sorted",
+        labels=plan.labels,
+    )
+    write_table(build / INDEX_FILE, index)
+    write_table(build / LEDGER_FILE, ledger)
+    write_json(build / LABELS_FILE, dump(labels))
+    write_lock(plan, setup, build, results)
+    pipeline = setup.choices()
+    manifest = ManifestRecord(
+        schema="sign-etl/manifest/1",
+        name=pipeline.name,
+        dataset=pipeline.dataset.name or setup.recipe,
+        recipe=setup.recipe,
+        recipe_version=recipe_version,
+        licence=card.licence,
+        language=card.language,
+        citation=card.citation,
+        homepage=card.homepage,
+        plan=plan.digest,
+        pipeline=pipeline.identity(),
+        stages=versions(setup),
+        poses=pose_sets(setup),
+        counts=_counted(ledger["outcome"]),
+        reasons=_counted(ledger["reason"].drop_null()),
+        splits=_counted(index["split"]),
+        shards=tuple(
+            ShardRecord(
+                path=shard.path,
+                split=shard.rows[0]["split"],
+                samples=len(shard.rows),
+                size_bytes=shard.size_bytes,
+                sha256=shard.sha256,
+            )
+            for shard in packed
+        ),
+        files={
+            name: FileRecord(
+                sha256=sha256_file(build / name), size_bytes=(build / name).stat().st_size
+            )
+            for name in (INDEX_FILE, LEDGER_FILE, LABELS_FILE)
+        },
+    )
+    write_json(build / MANIFEST, dump(manifest))
+    return manifest
+
+
+def pose_sets(setup: Setup) -> dict[str, PoseSetRecord]:
+    """The pose backends of a build, for manifest and lock."""
+    return {
+        pose.name: PoseSetRecord(
+            layout=pose.layout,
+            version=pose.version,
+            options=dict(pose.options),
+            weights=dict(pose.weights),
+        )
+        for pose in setup.poses
+    }
+
+
+def _index(packed: list[Packed]) -> pa.Table:
+    batches = []
+    for shard in packed:
+        rows = [
+            {
+                **row,
+                "quality": [tuple(pair) for pair in row["quality"]],
+                "extra": [tuple(pair) for pair in row["extra"]],
+            }
+            for row in shard.rows
+        ]
+        batches.append(pa.RecordBatch.from_pylist(rows, schema=INDEX))
+    return pa.Table.from_batches(batches, schema=INDEX)
+
+
+def _ledger(plan: Plan, results: Mapping[str, Result]) -> pa.Table:
+    columns: dict[str, list[Any]] = {
+        name: [] for name in ("outcome", "stage", "reason", "detail", "retryable", "flags")
+    }
+    for key in _keys(plan):
+        result = results.get(key)
+        reject = result.reject if result else None
+        outcome = result.outcome if result else Outcome.PENDING
+        columns["outcome"].append(outcome.value)
+        columns["stage"].append(reject.stage.value if reject else None)
+        columns["reason"].append(reject.reason.value if reject else None)
+        columns["detail"].append(reject.detail if reject else None)
+        columns["retryable"].append(result is None or not result.final)
+        columns["flags"].append(list(result.flags) if result else [])
+    table = plan.table.select([name for name in LEDGER.names if name not in columns])
+    for name, values in columns.items():
+        table = table.append_column(LEDGER.field(name), pa.array(values, LEDGER.field(name).type))
+    return table.select(LEDGER.names).cast(LEDGER).replace_schema_metadata(LEDGER.metadata)
+
+
+def _gate(
+    plan: Plan, build: Path, packed: list[Packed], index: pa.Table, ledger: pa.Table
+) -> None:
+    """Ledger keys are the plan's, one row each; written keys are those read back from the tars."""
+    if ledger["key"].combine_chunks() != plan.table["key"].combine_chunks():
+        raise AccountingError("the ledger does not hold the clips of the plan, one row each")
+    written = ledger.filter(pc.equal(ledger["outcome"], Outcome.WRITTEN.value))["key"]
+    if sorted(written.to_pylist()) != sorted(index["key"].to_pylist()):
+        raise AccountingError(
+            f"{len(written)} clips count as written, {index.num_rows} are in the index",
+            hint="run the same command again",
+        )
+    for shard in packed:
+        expected = [
+            f"{row['key']}.{member['name']}" for row in shard.rows for member in row["members"]
+        ]
+        try:
+            found = list(member_names(build / shard.path))
+        except (OSError, ValueError) as error:
+            raise AccountingError(f"shard {shard.path} cannot be read back: {error}") from error
+        if found != expected:
+            raise AccountingError(
+                f"shard {shard.path} holds {len(found)} members, {len(expected)} were written",
+                hint="remove that file and run the same command again",
+            )
+
+
+def _lock_lines(
+    plan: Plan, setup: Setup, results: Mapping[str, Result]
+) -> Iterator[dict[str, Any]]:
+    pipeline = setup.choices().identity()
+    yield dump(lock_head(plan.digest, pipeline, versions(setup), pose_sets(setup)))
+    columns = plan.table.select(["key", "source_id", "url"])
+    for batch in columns.to_batches(max_chunksize=BATCH):
+        for row in batch.to_pylist():
+            yield lock_line(row, results.get(row["key"]))
+
+
+def _keys(plan: Plan) -> Iterator[str]:
+    for batch in plan.table.select(["key"]).to_batches(max_chunksize=BATCH):
+        yield from batch["key"].to_pylist()
+
+
+def _counted(column: Any) -> dict[str, int]:
+    return dict(sorted(Counter(column.to_pylist()).items()))

@@ -1,0 +1,173 @@
+"""The journal of a build: what became of each source and clip so far, one JSON line each.
+
+One process appends to it, line by line; a kill leaves at most one torn last line, which is ignored.
+It holds only references: the store has the bytes. Status, ledger and lock are computed from it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sign_etl.core.canonical import canonical_json
+from sign_etl.core.files import atomic_open, disk_errors
+from sign_etl.schema.outcome import Outcome, Reject
+from sign_etl.stages.item import Item
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one clip.
+
+    Attributes:
+        key: of the clip.
+        reject: where its way ended; None where it is ready to be packed.
+        source: sha256 of its source, None where there is none.
+        size_bytes: of its source.
+        video: fingerprint of the `normalise` entry.
+        poses: fingerprints of the pose entries by backend.
+        quality: fingerprint of the `quality` entry.
+        flags: what is odd about it.
+        facts: what the lock says of it: frame rate and length of the source, digests of outputs.
+    """
+
+    key: str
+    reject: Reject | None = None
+    source: str | None = None
+    size_bytes: int | None = None
+    video: str | None = None
+    poses: Mapping[str, str] = field(default_factory=dict)
+    quality: str | None = None
+    flags: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def outcome(self) -> Outcome:
+        """`written` where it is ready; `pack` and the accounting gate see to it."""
+        return Outcome.WRITTEN if self.reject is None else self.reject.outcome
+
+    @property
+    def final(self) -> bool:
+        """True where another run would not try the clip again by itself."""
+        return self.reject is None or not self.reject.reason.retryable
+
+
+def result_of(item: Item) -> Result:
+    """The result that an item at its end amounts to."""
+    facts: dict[str, Any] = {}
+    flags: tuple[str, ...] = ()
+    if item.video is not None:
+        source = item.video.facts["source"]
+        facts = {
+            "fps": source.get("fps"),
+            "duration_s": source.get("duration_s"),
+            "video": item.video.blobs["video"].sha256,
+            "poses": {name: pose.blobs["keypoints"].sha256 for name, pose in item.poses.items()},
+        }
+        flags = tuple(sorted(item.video.facts["flags"]))
+    return Result(
+        key=item.clip.key,
+        reject=item.reject,
+        source=item.source.sha256 if item.source else None,
+        size_bytes=item.source.size_bytes if item.source else None,
+        video=item.video.fingerprint if item.video else None,
+        poses={name: entry.fingerprint for name, entry in item.poses.items()},
+        quality=item.quality.fingerprint if item.quality else None,
+        flags=flags,
+        facts=facts,
+    )
+
+
+class Journal:
+    """The journal file of one build, with one writer.
+
+    Args:
+        path: of the file; created when the first line is written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: Any = None
+
+    def results(self) -> Iterator[Result]:
+        """All results in the order of writing; the last one of a key counts."""
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as file:
+            for line in file:
+                if not line.endswith(b"\n"):
+                    return  # torn by a kill
+                try:
+                    yield _result(json.loads(line))
+                except (ValueError, KeyError, TypeError):
+                    continue  # a line that another version wrote: its clip is looked up again
+
+    def latest(self) -> dict[str, Result]:
+        """The last result of each clip."""
+        return {result.key: result for result in self.results()}
+
+    def append(self, result: Result) -> None:
+        """Add a result.
+
+        Raises:
+            DiskError: no space left.
+        """
+        with disk_errors(self._path):
+            if self._file is None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._mend()
+                self._file = self._path.open("ab")
+            self._file.write(_line(result))
+            self._file.flush()
+
+    def compact(self, keep: Mapping[str, Result]) -> None:
+        """Write the journal anew with these results only."""
+        self.close()
+        with atomic_open(self._path) as file:
+            for result in keep.values():
+                file.write(_line(result))
+
+    def close(self) -> None:
+        """Close the file; durable from here on."""
+        if self._file is not None:
+            with disk_errors(self._path):
+                self._file.flush()
+                os.fsync(self._file.fileno())
+                self._file.close()
+            self._file = None
+
+    def _mend(self) -> None:
+        # A torn last line would swallow the next one: cut it off before the first append.
+        if not self._path.exists():
+            return
+        with self._path.open("rb+") as file:
+            data = file.read()
+            end = data.rfind(b"\n") + 1
+            if end != len(data):
+                file.truncate(end)
+
+
+def _line(result: Result) -> bytes:
+    value: dict[str, Any] = {"key": result.key}
+    if result.reject is not None:
+        value["reject"] = result.reject.to_json()
+    for name in ("source", "size_bytes", "video", "poses", "quality", "flags", "facts"):
+        content = getattr(result, name)
+        if content:
+            value[name] = content
+    return canonical_json(value).encode("utf-8") + b"\n"
+
+
+def _result(value: Mapping[str, Any]) -> Result:
+    reject = value.get("reject")
+    return Result(
+        **{
+            **value,
+            "reject": Reject.from_json(reject) if reject else None,
+            "flags": tuple(value.get("flags", ())),
+        }
+    )

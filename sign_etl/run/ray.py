@@ -1,0 +1,285 @@
+"""The Ray runner: the same stages as actor pools of Ray Data. The only module that imports ray.
+
+Rows hold references as JSON text, never frames. Failures of a clip are results; Ray's retries cover
+lost nodes only and are bounded, because Ray would either repeat a deadly clip for ever or drop its
+whole block. What a broken execution leaves undone is submitted again, a few times.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+import ray
+import ray.data
+
+from sign_etl.core.errors import ConfigError, DiskError
+from sign_etl.run.runner import Broken, Emit, Finished, Group, Passed
+from sign_etl.schema.clip import Source
+from sign_etl.schema.outcome import Reject
+from sign_etl.schema.pipeline import PoolConfig
+from sign_etl.stages.fetch import FetchStage
+from sign_etl.stages.item import Item, SourceRef, Stage, clip_from_json, from_json, to_json
+from sign_etl.stages.setup import Setup, clip_stages, setup_from_json
+
+WAVE_GROUPS = 512
+"""Groups submitted at a time: bounds what the driver holds and how many sources lie on the disk."""
+WAVE_GROUPS_PER_CPU = 64
+SUBMISSIONS = 3
+"""An execution that breaks (a lost head of a pool, too many lost nodes) is repeated so often."""
+ACTOR_RETRIES = 4
+RESERVED_CPUS = 0.3
+"""Left free, so that reads and packing are never starved by the pools."""
+DOWNLOADS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """An actor pool: which stage, how many workers, with what."""
+
+    stage: str
+    workers: int
+    cpus: float
+    gpus: float
+
+
+class RayRunner:
+    """Runs on a Ray cluster.
+
+    Args:
+        setup: what the stages need; its store must be reachable from every node.
+        address: of the cluster; None starts one on this machine for this run.
+        cpus: CPUs of such a cluster of our own.
+    """
+
+    def __init__(
+        self, setup: Setup, *, address: str | None = None, cpus: int | None = None
+    ) -> None:
+        self._setup = setup
+        self._address = address
+        self._cpus = cpus
+        self._owned = False
+
+    def run(self, groups: Iterable[Group], stop: threading.Event, emit: Emit) -> None:
+        """See `Runner`.
+
+        Raises:
+            ConfigError: the pools want what the cluster does not have.
+        """
+        self._connect()
+        try:
+            resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+            pools = plan_pools(self._setup, resources)
+            wave = max(WAVE_GROUPS, int(WAVE_GROUPS_PER_CPU * resources["CPU"]))
+            rows = iter(groups)
+            while not stop.is_set() and (batch := list(islice(rows, wave))):
+                self._wave(batch, pools, stop, emit)
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        """See `Runner`."""
+        if self._owned:
+            self._owned = False
+            ray.shutdown()
+
+    def _connect(self) -> None:
+        if ray.is_initialized():
+            return
+        ray.init(
+            address=self._address,
+            num_cpus=self._cpus if self._address is None else None,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+        self._owned = True
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = False
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
+
+    def _wave(
+        self, groups: list[Group], pools: list[_Pool], stop: threading.Event, emit: Emit
+    ) -> None:
+        left = {clip.key for group in groups for clip in group.clips}
+        stages = ["fetch", *(pool.stage for pool in pools[1:])]
+        error: Exception | None = None
+        for _ in range(SUBMISSIONS):
+            todo = [_remaining(group, left) for group in groups]
+            todo = [group for group in todo if group.clips]
+            if not todo or stop.is_set():
+                return
+            try:
+                for item in self._results(todo, pools):
+                    if isinstance(item, DiskError):
+                        stop.set()
+                        emit(Broken(item))
+                        return
+                    left.discard(item.clip.key)
+                    for name in stages[: _reached(item)]:
+                        emit(Passed(name))
+                    emit(Finished(item))
+                    if stop.is_set():
+                        return
+            except ray.exceptions.RayError as broken:
+                error = broken
+        if left and error is not None and not stop.is_set():
+            stop.set()
+            emit(Broken(error))
+
+    def _results(self, groups: list[Group], pools: list[_Pool]) -> Iterator[Item | DiskError]:
+        rows = [{"row": json.dumps(_group_json(group))} for group in groups]
+        data: ray.data.Dataset = ray.data.from_items(rows, override_num_blocks=max(1, len(rows) // 4))
+        setup = asdict(self._setup)
+        fetch, *others = pools
+        data = _through(data, _FetchWorker, (setup,), fetch, batch_size=DOWNLOADS)
+        for number, pool in enumerate(others):
+            data = _through(data, _StageWorker, (setup, number), pool, batch_size=1)
+        for batch in data.iter_batches(batch_size=None, prefetch_batches=0, batch_format="pyarrow"):
+            assert isinstance(batch, pa.Table)
+            for text in batch["row"].to_pylist():
+                value = json.loads(text)
+                if "disk" in value:
+                    yield DiskError(value["disk"], hint=value["hint"])
+                else:
+                    yield from_json(value)
+
+
+def plan_pools(setup: Setup, resources: dict[str, float]) -> list[_Pool]:
+    """Workers and shares of each pool for a cluster.
+
+    Args:
+        setup: what the stages need.
+        resources: of the cluster, as Ray names them (`CPU`, `GPU`).
+
+    Raises:
+        ConfigError: a pool wants GPUs that no node has.
+    """
+    config = setup.choices().pools
+    cpus, gpus = resources.get("CPU", 1.0), resources.get("GPU", 0.0)
+    wanted: list[tuple[str, PoolConfig, int]] = [
+        ("fetch", config.fetch, 1),
+        ("normalise", config.normalise, max(1, int(cpus))),
+        *(
+            (f"pose:{pose.name}", config.pose, _fitting(config.pose, cpus, gpus))
+            for pose in setup.poses
+        ),
+        ("quality", PoolConfig(workers=1, cpus=0.05), 1),
+    ]
+    needed = sum(pool.gpus * (pool.workers or count) for _, pool, count in wanted)
+    if needed > gpus:
+        raise ConfigError(
+            f"the pools want {needed:g} GPUs, the cluster has {gpus:g}",
+            hint="set `pools.pose.gpus: 0` to run on CPUs, or use a cluster with GPUs",
+        )
+    workers = [
+        count if name == "fetch" else pool.workers or count for name, pool, count in wanted
+    ]
+    asked = sum(pool.cpus * count for (_, pool, _), count in zip(wanted, workers, strict=True))
+    # Shares only steer placement; scaled down they always fit, and the reads always run.
+    scale = min(1.0, (cpus - RESERVED_CPUS) / asked)
+    return [
+        _Pool(name, count, pool.cpus * scale, pool.gpus)
+        for (name, pool, _), count in zip(wanted, workers, strict=True)
+    ]
+
+
+def _fitting(pool: PoolConfig, cpus: float, gpus: float) -> int:
+    return max(1, int(gpus / pool.gpus)) if pool.gpus else max(1, int(cpus))
+
+
+class _FetchWorker:
+    """Fetches sources, several at a time; one row for each clip comes out."""
+
+    def __init__(self, setup: dict[str, Any]) -> None:
+        self._stage = FetchStage(setup_from_json(setup))
+        self._never = threading.Event()
+        self._threads = ThreadPoolExecutor(DOWNLOADS)
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        def fetch(text: str) -> list[dict[str, Any]]:
+            group = _group_from_json(json.loads(text))
+            found: SourceRef | Reject = group.fetched or self._stage.run(group.source, self._never)
+            if isinstance(found, Reject):
+                return [to_json(Item(clip, reject=found)) for clip in group.clips]
+            return [to_json(Item(clip, found)) for clip in group.clips]
+
+        tasks = [self._threads.submit(_or_disk, fetch, text) for text in batch["row"].to_pylist()]
+        return _table([row for task in tasks for row in task.result()])
+
+
+class _StageWorker:
+    """Takes items through one stage; owns its guarded child."""
+
+    def __init__(self, setup: dict[str, Any], number: int) -> None:
+        stages = clip_stages(setup_from_json(setup))
+        self._stage: Stage = stages[number]
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        return _table(
+            [row for text in batch["row"].to_pylist() for row in _or_disk(self._step, text)]
+        )
+
+    def _step(self, text: str) -> list[dict[str, Any]]:
+        value = json.loads(text)
+        if "disk" in value or value["reject"] is not None:
+            return [value]
+        item = from_json(value)
+        return [to_json(self._stage.look(item) or self._stage.run(item))]
+
+
+def _or_disk(step: Callable[[str], list[dict[str, Any]]], text: str) -> list[dict[str, Any]]:
+    """A full disk is nobody's fault and must not be repeated: it travels as a row."""
+    try:
+        return step(text)
+    except DiskError as error:
+        return [{"disk": error.message, "hint": error.hint}]
+
+
+def _through(
+    data: ray.data.Dataset, worker: type, arguments: tuple[Any, ...], pool: _Pool, *, batch_size: int
+) -> ray.data.Dataset:
+    return data.map_batches(
+        worker,
+        fn_constructor_args=arguments,
+        batch_size=batch_size,
+        batch_format="pyarrow",
+        compute=ray.data.ActorPoolStrategy(size=pool.workers),
+        num_cpus=pool.cpus,
+        num_gpus=pool.gpus or None,
+        max_restarts=ACTOR_RETRIES,
+        max_task_retries=ACTOR_RETRIES,
+    )
+
+
+def _table(rows: list[dict[str, Any]]) -> pa.Table:
+    return pa.table({"row": pa.array([json.dumps(row) for row in rows], pa.string())})
+
+
+def _group_json(group: Group) -> dict[str, Any]:
+    return asdict(group)
+
+
+def _group_from_json(value: dict[str, Any]) -> Group:
+    clips = tuple(clip_from_json(clip) for clip in value["clips"])
+    source: Source = clips[0].source
+    fetched = value["fetched"]
+    return Group(source, clips, SourceRef(**fetched) if fetched else None)
+
+
+def _remaining(group: Group, left: set[str]) -> Group:
+    clips = tuple(clip for clip in group.clips if clip.key in left)
+    return Group(group.source, clips, group.fetched)
+
+
+def _reached(item: Item) -> int:
+    if item.source is None:
+        return 0
+    return 1 + (item.video is not None) + len(item.poses) + (item.quality is not None)

@@ -1,0 +1,168 @@
+"""Writes `schemas/`: the formats of all that sign-etl reads and writes, generated from the code.
+
+    python -m sign_etl.schema.publish [FOLDER]
+
+JSON documents become JSON Schema (draft 2020-12), Parquet tables a list of columns, keypoint
+layouts their own tables. A format's version stands in its name and its file's name: an
+incompatible change gets a new number, and the file of the old one stays.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema
+
+from sign_etl.core.content import content_dir
+from sign_etl.core.files import write_bytes
+from sign_etl.schema import records
+from sign_etl.schema.layouts import LAYOUTS
+from sign_etl.schema.pipeline import Pipeline
+from sign_etl.schema.replies import REPLIES, Reply
+from sign_etl.schema.tables import INDEX, LEDGER
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+RECORDS: Mapping[str, Any] = {
+    "sign-etl/sample/1": records.SampleRecord,
+    "sign-etl/manifest/1": records.ManifestRecord,
+    "sign-etl/labels/1": records.LabelsRecord,
+    "sign-etl/lock/1": records.LockHead | records.LockLine,
+}
+"""JSON records of a build by format name; the lock holds one record a line, the head first."""
+
+TABLES: Mapping[str, pa.Schema] = {
+    schema.metadata[b"schema"].decode(): schema for schema in (INDEX, LEDGER)
+}
+"""Parquet tables of a build by format name."""
+
+_TITLES = {
+    "sign-etl/pipeline/1": "The choices of one build (`pipelines/*.yaml`)",
+    "sign-etl/sample/1": "`<key>.json` in a shard",
+    "sign-etl/manifest/1": "`manifest.json` of a build",
+    "sign-etl/labels/1": "`labels.json` of a build",
+    "sign-etl/lock/1": "`build.lock`: JSON lines, a head and one line a clip",
+    "sign-etl/index/1": "`index.parquet`: one row per written sample",
+    "sign-etl/ledger/1": "`ledger.parquet`: one row per requested clip",
+    "sign-etl/layouts/1": "Keypoint layouts: names, bones, parts, mirror pairs",
+}
+
+
+def documents() -> dict[str, dict[str, Any]]:
+    """All published schemas by file name."""
+    formats: dict[str, Callable[[], dict[str, Any]]] = {"sign-etl/pipeline/1": _pipeline}
+    for name, model in RECORDS.items():
+        formats[name] = lambda name=name, model=model: _record(name, model)
+    for name, table in TABLES.items():
+        formats[name] = lambda table=table: _columns(table)
+    formats["sign-etl/layouts/1"] = _layouts
+    for reply in REPLIES:
+        formats[reply_format(reply.command)] = lambda reply=reply: _envelope(reply)
+    return {file_name(name): {"$id": _urn(name), **make()} for name, make in formats.items()}
+
+
+def publish(folder: Path) -> list[Path]:
+    """Write all schemas into `folder`, each file anew.
+
+    Returns:
+        The files, sorted.
+    """
+    paths = []
+    for name, document in documents().items():
+        write_bytes(folder / name, render(document).encode("utf-8"))
+        paths.append(folder / name)
+    return sorted(paths)
+
+
+def render(document: Mapping[str, Any]) -> str:
+    """A schema as the text of its file."""
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def file_name(name: str) -> str:
+    """The file of a format: `sign-etl/cli/doctor/1` stands in `cli-doctor-1.json`."""
+    return name.removeprefix("sign-etl/").replace("/", "-") + ".json"
+
+
+def reply_format(command: str) -> str:
+    """The format of what a command prints with `--json`."""
+    return f"sign-etl/cli/{command}/1"
+
+
+def _urn(name: str) -> str:
+    return "urn:" + name.replace("/", ":")
+
+
+class _Plain(GenerateJsonSchema):
+    """Without the titles that only repeat a property's name."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+def _pipeline() -> dict[str, Any]:
+    schema = Pipeline.model_json_schema(mode="validation", schema_generator=_Plain)
+    pose = schema["properties"]["pose"]
+    names = {"type": "array", "items": {"type": "string"}}
+    mapping = {key: pose.pop(key) for key in ("additionalProperties", "type")}
+    pose["anyOf"] = [mapping, names]  # a plain list of names is read as `name: {}`
+    return {"$schema": DIALECT, **schema, "title": _TITLES["sign-etl/pipeline/1"]}
+
+
+def _record(name: str, model: Any) -> dict[str, Any]:
+    adapter: TypeAdapter[Any] = TypeAdapter(model)
+    schema = adapter.json_schema(mode="serialization", schema_generator=_Plain)
+    return {"$schema": DIALECT, **schema, "title": _TITLES[name]}
+
+
+def _envelope(reply: type[Reply]) -> dict[str, Any]:
+    data = reply.model_json_schema(mode="serialization", schema_generator=_Plain)
+    definitions = data.pop("$defs", {})
+    return {
+        "$schema": DIALECT,
+        "title": f"What `sign-etl {reply.command.replace('-', ' ')} --json` prints",
+        "type": "object",
+        "properties": {"schema": {"const": reply_format(reply.command)}, "data": data},
+        "required": ["schema", "data"],
+        "additionalProperties": False,
+        **({"$defs": definitions} if definitions else {}),
+    }
+
+
+def _columns(table: pa.Schema) -> dict[str, Any]:
+    return {
+        "title": _TITLES[table.metadata[b"schema"].decode()],
+        "format": "parquet",
+        "metadata": {"schema": table.metadata[b"schema"].decode()},
+        "columns": [
+            {"name": field.name, "type": str(field.type), "nullable": field.nullable}
+            for field in table
+        ],
+    }
+
+
+def _layouts() -> dict[str, Any]:
+    return {
+        "title": _TITLES["sign-etl/layouts/1"],
+        "format": "keypoint layouts",
+        "layouts": {
+            layout.name: {
+                "points": list(layout.points),
+                "channels": ["x", "y", *(["z"] if layout.has_z else []), "score"],
+                "edges": [list(edge) for edge in layout.edges],
+                "parts": {part: list(numbers) for part, numbers in layout.parts.items()},
+                "pairs": [list(pair) for pair in layout.pairs],
+            }
+            for layout in LAYOUTS.values()
+        },
+    }
+
+
+if __name__ == "__main__":
+    publish(Path(sys.argv[1]) if len(sys.argv) > 1 else content_dir("schemas"))

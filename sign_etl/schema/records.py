@@ -1,0 +1,190 @@
+"""The JSON records of a build: sample, manifest, labels, shard and lock lines. Published as schemas.
+
+Nothing in them depends on when, where or how fast a build was made: equal outcomes, equal bytes.
+The lock's notes are the exception, and the lock is not part of the promise.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sign_etl.schema.outcome import Outcome
+
+STATE_FOLDER = ".sign-etl"
+"""Folder inside a build for plan, journal, shard records and events; readers ignore it."""
+
+
+class Record(BaseModel):
+    """Base of the published records: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True
+    )
+
+
+class PoseRecord(Record):
+    """What one backend found in one clip."""
+
+    layout: str
+    """Keypoint layout, see `schemas/`."""
+    version: str
+    """Version of the backend."""
+    dtype: str
+    """Type of the array in the shard."""
+    shape: tuple[int, int, int]
+    """(T, K, C)."""
+    options: dict[str, Any]
+    """Options that decided about the result."""
+    weights: tuple[str, ...]
+    """sha256 of the model files."""
+
+
+class SampleRecord(Record):
+    """`<key>.json` in a shard."""
+
+    schema_: Literal["sign-etl/sample/1"] = Field(alias="schema")
+    key: str
+    dataset: str
+    annotation_id: str
+    source_id: str
+    split: str
+    label: str | None
+    """Class name as annotated."""
+    label_id: int | None
+    """Index in `labels.json`."""
+    gloss: str | None
+    text: str | None
+    language: str
+    """ISO 639-3 code of the sign language."""
+    signer: str | None
+    start_s: float
+    end_s: float | None
+    fps: float
+    frames: int
+    width: int
+    height: int
+    flags: tuple[str, ...]
+    """What is odd about the clip without being wrong, such as `fps-differs`."""
+    quality: dict[str, float]
+    """Measures of the quality stage."""
+    extra: dict[str, str]
+    """Annotation columns that sign-etl gives no meaning to."""
+    source: dict[str, Any]
+    """Facts of the source: codec, size, frame rate, sha256."""
+    video: dict[str, Any]
+    """How the frames were made: crop and rotation in source pixels, `source_us` for each frame."""
+    poses: dict[str, PoseRecord]
+
+
+class ShardRecord(Record):
+    """One shard in the manifest."""
+
+    path: str
+    split: str
+    samples: int
+    size_bytes: int
+    sha256: str
+
+
+class FileRecord(Record):
+    """Another file of the build."""
+
+    sha256: str
+    size_bytes: int
+
+
+class PoseSetRecord(Record):
+    """A pose backend as the whole build used it."""
+
+    layout: str
+    version: str
+    options: dict[str, Any]
+    weights: dict[str, str]
+    """sha256 of the model files by name."""
+
+
+class ManifestRecord(Record):
+    """`manifest.json`: written last, withdrawn first; readers trust nothing else."""
+
+    schema_: Literal["sign-etl/manifest/1"] = Field(alias="schema")
+    name: str
+    dataset: str
+    recipe: str
+    recipe_version: str
+    licence: str
+    language: str
+    citation: str
+    homepage: str
+    plan: str
+    """Digest of the plan: which clips, in which shards."""
+    pipeline: dict[str, Any]
+    """Every choice that decides about the bytes."""
+    stages: dict[str, str]
+    """Versions of the stages."""
+    poses: dict[str, PoseSetRecord]
+    counts: dict[str, int]
+    """Clips by outcome; they add up to the requested clips."""
+    reasons: dict[str, int]
+    """Rejects by reason."""
+    splits: dict[str, int]
+    """Written samples by split."""
+    shards: tuple[ShardRecord, ...]
+    files: dict[str, FileRecord]
+    """index.parquet, ledger.parquet and labels.json."""
+
+
+class LabelsRecord(Record):
+    """`labels.json`."""
+
+    schema_: Literal["sign-etl/labels/1"] = Field(alias="schema")
+    order: Literal["official", "sorted"]
+    """Whether the data set numbers its classes, or the names were sorted (NFC)."""
+    labels: tuple[str, ...]
+    """Class names; the index is the label id."""
+
+
+class LockHead(Record):
+    """First line of `build.lock`."""
+
+    schema_: Literal["sign-etl/lock/1"] = Field(alias="schema")
+    sign_etl: str
+    """Version of sign-etl."""
+    plan: str
+    pipeline: dict[str, Any]
+    stages: dict[str, str]
+    poses: dict[str, PoseSetRecord]
+    packages: dict[str, str]
+    """Versions of the libraries that decide about bytes."""
+    cpu_flags: tuple[str, ...]
+    """Instruction sets of the processor; keypoints are byte-equal where they match."""
+
+
+class LockLine(Record):
+    """One line of `build.lock`: what was found for one requested clip, dead ones too."""
+
+    key: str
+    source_id: str
+    url: str | None
+    outcome: Outcome
+    stage: str | None = None
+    reason: str | None = None
+    detail: str | None = None
+    sha256: str | None = None
+    """Of the source's bytes."""
+    size_bytes: int | None = None
+    fps: str | None = None
+    """Of the source, as a fraction."""
+    duration_s: float | None = None
+    video: str | None = None
+    """sha256 of the normalised video."""
+    poses: dict[str, str] = {}
+    """sha256 of the keypoints (float32, before rounding) by backend."""
+    notes: dict[str, Any] = {}
+    """What differs between runs: when it was retrieved, how often it was tried."""
+
+
+def dump(record: Record) -> dict[str, Any]:
+    """The JSON form of a record."""
+    return record.model_dump(mode="json", by_alias=True)

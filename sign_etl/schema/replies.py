@@ -1,0 +1,315 @@
+"""What commands print with `--json`: one model each, published as `schemas/cli-*-1.json`."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Part(BaseModel):
+    """Base of all parts of replies: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Reply(Part):
+    """Base of replies; `command` is their part of the schema's name."""
+
+    command: ClassVar[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands under `data`."""
+        return self.model_dump(mode="json", by_alias=True)
+
+
+class OptionPart(Part):
+    """An option of a recipe or of a pose backend."""
+
+    name: str
+    type: str
+    """In words, or its choices."""
+    default: Any
+    help: str
+
+
+class DatasetPart(Part):
+    """A data set in the list."""
+
+    name: str
+    title: str
+    language: str
+    """ISO 639-3 code of the sign language."""
+    task: str
+    licence: str
+    access: str
+    """How its media are had."""
+    clips: int | None
+    signers: int | None
+    download_bytes: int | None
+    layout_evidence: str
+    """How its layout is known: a real file, documents, or memory (experimental)."""
+
+
+class DatasetsList(Reply):
+    """`datasets list`."""
+
+    command = "datasets-list"
+    datasets: tuple[DatasetPart, ...]
+
+
+class DatasetsInfo(Reply):
+    """`datasets info`."""
+
+    command = "datasets-info"
+    dataset: DatasetPart
+    version: str
+    homepage: str
+    citation: str
+    notes: tuple[str, ...]
+    options: tuple[OptionPart, ...]
+    """What may stand under `dataset:` in a pipeline."""
+    pipelines: tuple[str, ...]
+    """Bundled pipelines for it."""
+
+
+class PipelinePart(Part):
+    """A bundled pipeline in the list."""
+
+    name: str
+    dataset: str
+    """Name of the recipe."""
+    poses: tuple[str, ...]
+    description: str
+
+
+class PipelinesList(Reply):
+    """`pipelines list`."""
+
+    command = "pipelines-list"
+    pipelines: tuple[PipelinePart, ...]
+
+
+class PipelinesShow(Reply):
+    """`pipelines show`: all settings, the defaults too."""
+
+    command = "pipelines-show"
+    origin: str
+    pipeline: dict[str, Any]
+    """As `schemas/pipeline-1.json` describes it."""
+
+
+class PipelinesCopy(Reply):
+    """`pipelines copy`."""
+
+    command = "pipelines-copy"
+    path: str
+
+
+class ProblemPart(Part):
+    """One thing that is wrong."""
+
+    message: str
+    hint: str | None
+
+
+class CheckedPart(Part):
+    """A file that was checked."""
+
+    file: str
+    valid: bool
+    format: str | None
+    """Name of the schema that it was held against."""
+    problems: tuple[ProblemPart, ...]
+
+
+class PipelinesValidate(Reply):
+    """`pipelines validate`."""
+
+    command = "pipelines-validate"
+    files: tuple[CheckedPart, ...]
+
+
+class WeightsPart(Part):
+    """A model file of a pose backend."""
+
+    name: str
+    sha256: str
+    size_bytes: int
+    licence: str
+    origin: str
+    """Official address."""
+    state: Literal["present", "missing", "damaged"]
+
+
+class BackendPart(Part):
+    """A pose backend in the list."""
+
+    name: str
+    title: str
+    layout: str
+    extra: str | None
+    """The optional dependency set that it needs."""
+    installed: bool
+    """Whether that is installed."""
+    weights: Literal["none", "present", "missing", "damaged"]
+
+
+class PoseList(Reply):
+    """`pose list`."""
+
+    command = "pose-list"
+    backends: tuple[BackendPart, ...]
+
+
+class PoseInfo(Reply):
+    """`pose info`."""
+
+    command = "pose-info"
+    backend: BackendPart
+    version: str
+    points: tuple[str, ...]
+    """Names of the K points, in order."""
+    channels: int
+    weights: tuple[WeightsPart, ...]
+    folder: str
+    """Where the model files are, or would be."""
+    options: tuple[OptionPart, ...]
+
+
+class PoseFetch(Reply):
+    """`pose fetch`."""
+
+    command = "pose-fetch"
+    backend: str
+    folder: str
+    weights: tuple[WeightsPart, ...]
+
+
+class SchemaPart(Part):
+    """A published schema in the list."""
+
+    name: str
+    version: int
+    file: str
+    title: str
+
+
+class SchemasList(Reply):
+    """`schemas list`."""
+
+    command = "schemas-list"
+    schemas: tuple[SchemaPart, ...]
+
+
+class SchemasValidate(Reply):
+    """`schemas validate`."""
+
+    command = "schemas-validate"
+    files: tuple[CheckedPart, ...]
+
+
+class CheckPart(Part):
+    """One thing that `doctor` looked at."""
+
+    group: str
+    name: str
+    state: Literal["ok", "absent", "bad"]
+    """`absent` is optional here; `bad` must be mended before sign-etl works as asked."""
+    detail: str
+    hint: str | None = None
+
+
+class Doctor(Reply):
+    """`doctor`."""
+
+    command = "doctor"
+    healthy: bool
+    checks: tuple[CheckPart, ...]
+
+
+class Ingest(Reply):
+    """`ingest`."""
+
+    command = "ingest"
+    build: str
+    counts: dict[str, int]
+    """Clips by outcome."""
+    reasons: dict[str, int]
+    """Rejects by reason."""
+    shards: int
+    size_bytes: int
+    seconds: float
+    exit_code: int
+    problems: tuple[str, ...]
+
+
+class Demo(Reply):
+    """`demo`."""
+
+    command = "demo"
+    build: str
+    counts: dict[str, int]
+    reasons: dict[str, int]
+    shards: int
+    size_bytes: int
+    seconds: float
+    backend: str
+    error_px: dict[str, float] | None
+    """Median distance between estimated and true joints in pixels, by part."""
+    note: str | None
+
+
+class Plan(Reply):
+    """`plan`."""
+
+    command = "plan"
+    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
+
+
+class Status(Reply):
+    """`status`."""
+
+    command = "status"
+    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
+
+
+class Verify(Reply):
+    """`verify`."""
+
+    command = "verify"
+    build: str
+    sound: bool
+    problems: tuple[str, ...]
+    shards: int
+    samples: int
+
+
+class Show(Reply):
+    """`show`."""
+
+    command = "show"
+    picture: str
+
+
+REPLIES: tuple[type[Reply], ...] = (
+    DatasetsInfo,
+    DatasetsList,
+    Demo,
+    Doctor,
+    Ingest,
+    PipelinesCopy,
+    PipelinesList,
+    PipelinesShow,
+    PipelinesValidate,
+    Plan,
+    PoseFetch,
+    PoseInfo,
+    PoseList,
+    SchemasList,
+    SchemasValidate,
+    Show,
+    Status,
+    Verify,
+)
+"""All of them."""

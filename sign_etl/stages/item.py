@@ -1,0 +1,156 @@
+"""A clip on its way through the stages: references and facts, never frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from sign_etl.core.store import Blob, Entry
+from sign_etl.schema.clip import Clip, Source
+from sign_etl.schema.outcome import Reject
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRef:
+    """A fetched source.
+
+    Attributes:
+        sha256: of its bytes.
+        size_bytes: their number.
+        container: a key of `sign_etl.media.sniff.DEMUXERS`.
+        path: where its bytes are (in the store, or a file of the user's).
+        owned: True where it lies in the store and is released after its last clip.
+    """
+
+    sha256: str
+    size_bytes: int
+    container: str
+    path: str
+    owned: bool
+
+    @property
+    def present(self) -> bool:
+        """True if the bytes are still there (a released source may have to be fetched again)."""
+        try:
+            return Path(self.path).stat().st_size == self.size_bytes
+        except OSError:
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One clip and what the stages have made of it so far.
+
+    Attributes:
+        clip: the clip.
+        source: its fetched source; None where the fetch ended in a reject.
+        video: entry of `normalise`.
+        poses: entries of the pose backends by name, in pipeline order.
+        quality: entry of `quality`.
+        reject: where its way ended.
+        note: for the log: last words of a dead child.
+    """
+
+    clip: Clip
+    source: SourceRef | None = None
+    video: Entry | None = None
+    poses: Mapping[str, Entry] = field(default_factory=dict)
+    quality: Entry | None = None
+    reject: Reject | None = None
+    note: str = ""
+
+    def rejected(self, reject: Reject, note: str = "") -> Item:
+        """The same clip with its end."""
+        return replace(self, reject=reject, note=note)
+
+
+class Stage(Protocol):
+    """A step of a clip through the store. One instance belongs to one worker."""
+
+    name: str
+
+    def look(self, item: Item) -> Item | None:
+        """The item with this stage's result if the store has it already, else None."""
+
+    def run(self, item: Item) -> Item:
+        """Do the work and put the result into the store; a failure is a reject, not an exception.
+
+        Raises:
+            DiskError: no space left: the run must stop, the clip is not to blame.
+        """
+
+    def close(self) -> None:
+        """End child processes. May be called from another thread to break off a call."""
+
+
+def through(stages: Iterable[Stage], item: Item, *, work: bool = True) -> Item | None:
+    """Take `item` through `stages`, from the store where possible.
+
+    Args:
+        stages: in order.
+        item: a clip with its source.
+        work: False only looks.
+
+    Returns:
+        The item at its end, or None where `work` is False and something is still to be done.
+    """
+    for stage in stages:
+        if item.reject is not None:
+            return item
+        found = stage.look(item)
+        if found is None:
+            if not work:
+                return None
+            found = stage.run(item)
+        item = found
+    return item
+
+
+def to_json(item: Item) -> dict[str, Any]:
+    """An item as JSON values, to travel between processes and nodes."""
+    value = asdict(item)
+    value["reject"] = item.reject.to_json() if item.reject else None
+    return value
+
+
+def from_json(value: Mapping[str, Any]) -> Item:
+    """The inverse of `to_json`."""
+    reject = value["reject"]
+    source = value["source"]
+    return Item(
+        clip=clip_from_json(value["clip"]),
+        source=SourceRef(**source) if source else None,
+        video=_entry(value["video"]),
+        poses={name: entry for name, raw in value["poses"].items() if (entry := _entry(raw))},
+        quality=_entry(value["quality"]),
+        reject=Reject.from_json(reject) if reject else None,
+        note=value["note"],
+    )
+
+
+def clip_from_json(value: Mapping[str, Any]) -> Clip:
+    """A clip from its `asdict` form, after a way through JSON."""
+    source = value["source"]
+    bbox = value["bbox"]
+    return Clip(
+        **{
+            **value,
+            "source": Source(
+                **{
+                    **source,
+                    "names": tuple(source["names"]),
+                    "headers": tuple((name, text) for name, text in source["headers"]),
+                }
+            ),
+            "bbox": tuple(bbox) if bbox else None,
+        }
+    )
+
+
+def _entry(value: Mapping[str, Any] | None) -> Entry | None:
+    if value is None:
+        return None
+    blobs = {name: Blob(**blob) for name, blob in value["blobs"].items()}
+    return Entry(value["stage"], value["fingerprint"], value["facts"], blobs, value["reject"])

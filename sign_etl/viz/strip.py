@@ -1,0 +1,71 @@
+"""From a sample of a build to a strip of a contact sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sign_etl.reader import Build, Sample
+from sign_etl.schema.layouts import layout
+from sign_etl.viz.contact_sheet import Strip
+from sign_etl.viz.skeleton import GROUND, draw_skeleton
+
+
+def make_strip(
+    build: Build, sample: Sample, backend: str | None, numbers: Sequence[int], tile: tuple[int, int]
+) -> Strip:
+    """Frames of a sample with the keypoints of one backend on them.
+
+    Args:
+        build: the build.
+        sample: one of its samples.
+        backend: whose keypoints; None for the frames alone.
+        numbers: which frames, in ascending order.
+        tile: width and height that the pictures fit into.
+
+    Raises:
+        VerifyError: the bytes of the sample are damaged.
+    """
+    pictures = _pictures(build, sample, numbers, tile)
+    if backend is not None:
+        keypoints: NDArray[Any] = build.keypoints(sample, backend)
+        kind = layout(build.manifest.poses[backend].layout)
+        pictures = [
+            draw_skeleton(picture, keypoints[number], kind)
+            for number, picture in zip(numbers, pictures, strict=True)
+        ]
+    times = tuple(f"{number / sample.fps:.2f} s" for number in numbers)
+    return Strip(label_of(sample), _lines(sample, backend), tuple(pictures), times)
+
+
+def label_of(sample: Sample) -> str:
+    """What is signed, as far as the data set says."""
+    return sample.label or sample.gloss or sample.text or "unlabelled"
+
+
+def _pictures(
+    build: Build, sample: Sample, numbers: Sequence[int], tile: tuple[int, int]
+) -> list[Image.Image]:
+    # Scaled before drawing: lines then have the same width in every thumbnail.
+    scale = min(tile[0] / sample.width, tile[1] / sample.height)
+    size = (max(1, round(sample.width * scale)), max(1, round(sample.height * scale)))
+    if not sample.has_video:
+        return [Image.new("RGB", size, GROUND) for _ in numbers]
+    return [
+        Image.fromarray(np.ascontiguousarray(frame)).resize(size, Image.Resampling.LANCZOS)
+        for frame in build.frames(sample, numbers)
+    ]
+
+
+def _lines(sample: Sample, backend: str | None) -> tuple[str, ...]:
+    facts = [sample.split, f"{sample.frames} frames", f"{sample.fps:g} fps"]
+    people = [f"signer {sample.signer}"] if sample.signer else []
+    return tuple(
+        line
+        for line in (sample.key, " · ".join(facts), " · ".join([*people, backend or ""]))
+        if line
+    )

@@ -1,0 +1,165 @@
+"""Captions in any script with the fonts that the machine has; none are bundled.
+
+Pillow's built-in font draws Latin, the same on every machine. Other scripts come from well-known
+families, then from whatever fontconfig names. What no font can draw becomes a bracket with the
+name of the script, so a caption never shows empty boxes and never fails.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from PIL import ImageDraw, ImageFont, features
+
+FAMILIES = (
+    *("NotoSans-Regular.ttf", "DejaVuSans.ttf", "NotoSansCJK-Regular.ttc", "NotoSansCJKjp-Regular"),
+    *("NotoSansArabic-Regular.ttf", "NotoSansHebrew-Regular.ttf", "NotoSansDevanagari-Regular.ttf"),
+    *("LiberationSans-Regular.ttf", "Arial Unicode.ttf", "arialuni.ttf", "arial.ttf"),
+    *("PingFang.ttc", "Hiragino Sans GB.ttc", "msyh.ttc", "meiryo.ttc", "malgun.ttf"),
+)
+"""Font files as Linux, macOS and Windows name them; tried in this order."""
+
+NO_CHARACTER = "\uffff"
+"""A code point that no font has: its picture is the empty box."""
+
+ELLIPSIS = "…"
+FONTCONFIG_S = 5.0
+
+Font = ImageFont.FreeTypeFont
+Run = tuple[str, Font]
+
+
+@dataclass(frozen=True)
+class Lettering:
+    """Fonts of one size.
+
+    Attributes:
+        fonts: the first one that has a character draws it.
+        search: whether fontconfig may be asked for what they lack.
+    """
+
+    fonts: tuple[Font, ...]
+    search: bool = True
+
+    def runs(self, text: str) -> list[Run]:
+        """`text` cut into pieces with the font of each, placeholders put in."""
+        runs: list[tuple[list[str], Font | None]] = []
+        for character in _drawable(text):
+            font = self._font(character, runs[-1][1] if runs else None)
+            if runs and runs[-1][1] is font:
+                runs[-1][0].append(character)
+            else:
+                runs.append(([character], font))
+        return [
+            ("".join(piece), font)
+            if font is not None
+            else (f"[no font: {script(piece[0])}]", self.fonts[0])
+            for piece, font in runs
+        ]
+
+    def width(self, text: str) -> float:
+        """Width in pixels."""
+        return sum(font.getlength(piece) for piece, font in self.runs(text))
+
+    def fit(self, text: str, width: float, *, middle: bool = False) -> str:
+        """`text` shortened to `width` pixels, at its end or in its middle."""
+        if self.width(text) <= width:
+            return text
+        for kept in range(len(text) - 1, 0, -1):
+            tail = kept // 2 if middle else 0
+            short = text[: kept - tail].rstrip() + ELLIPSIS + text[len(text) - tail :]
+            if self.width(short) <= width:
+                return short
+        return ELLIPSIS
+
+    def draw(
+        self, canvas: ImageDraw.ImageDraw, xy: tuple[float, float], text: str, fill: str
+    ) -> None:
+        """Draw `text` with its baseline at `xy`."""
+        x, y = xy
+        for piece, font in self.runs(text):
+            canvas.text((x, y), piece, font=font, fill=fill, anchor="ls")
+            x += font.getlength(piece)
+
+    def _font(self, character: str, before: Font | None) -> Font | None:
+        # Blanks and marks stay with what they stand in, or words of a script that is written from
+        # right to left would be drawn one by one, from left to right.
+        if before is not None and not character.isalnum() and _has(before, character):
+            return before
+        if _right_to_left(character) and not features.check("raqm"):
+            return None  # without shaping and reordering it would be unreadable
+        for font in self.fonts:
+            if _has(font, character):
+                return font
+        return self._found(character) if self.search else None
+
+    def _found(self, character: str) -> Font | None:
+        path = _ask_fontconfig(character)
+        font = _load(path, int(self.fonts[0].size)) if path else None
+        return font if font is not None and _has(font, character) else None
+
+
+@lru_cache(maxsize=32)
+def lettering(size: int, *, families: Sequence[str] = FAMILIES, search: bool = True) -> Lettering:
+    """Fonts of `size` pixels, the built-in one first.
+
+    Args:
+        size: in pixels.
+        families: font files to try after it.
+        search: whether fontconfig may be asked for what they lack.
+    """
+    found = (_load(name, size) for name in families)
+    built_in = ImageFont.load_default(size)
+    assert isinstance(built_in, ImageFont.FreeTypeFont), "Pillow was built without FreeType"
+    return Lettering((built_in, *(font for font in found if font is not None)), search)
+
+
+def script(character: str) -> str:
+    """Name of a character's script for people, such as `Arabic` or `CJK`."""
+    word = unicodedata.name(character, "unknown").split()[0].split("-")[0]
+    return word if word == "CJK" else word.capitalize()
+
+
+def _drawable(text: str) -> Iterator[str]:
+    for character in unicodedata.normalize("NFC", text):
+        yield " " if unicodedata.category(character)[0] in "CZ" else character
+
+
+def _right_to_left(character: str) -> bool:
+    return unicodedata.bidirectional(character) in ("R", "AL")
+
+
+@lru_cache(maxsize=256)
+def _load(name: str, size: int) -> Font | None:
+    try:
+        return ImageFont.truetype(name, size)
+    except (OSError, ValueError):
+        return None
+
+
+@lru_cache(maxsize=8192)
+def _has(font: Font, character: str) -> bool:
+    if character == " ":
+        return True
+    mask, box = font.getmask(character), font.getmask(NO_CHARACTER)
+    return mask.size != box.size or bytes(mask) != bytes(box)
+
+
+@lru_cache(maxsize=256)
+def _ask_fontconfig(character: str) -> str | None:
+    program = shutil.which("fc-match")
+    if program is None:
+        return None
+    query = [program, "--format", "%{file}", f":charset={ord(character):x}"]
+    try:
+        found = subprocess.run(
+            query, capture_output=True, text=True, timeout=FONTCONFIG_S, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip() or None

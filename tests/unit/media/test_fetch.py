@@ -1,0 +1,367 @@
+"""Downloads from a loopback server: what ends how, what is retried, what is resumed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fetching import FakeClock, make_fetcher, words
+from trouble_server import SWF, TroubleServer
+
+from sign_etl.core.errors import AccessError, AnnotationError, DiskError, Stopped
+from sign_etl.media.fetched import Fetched
+from sign_etl.schema.clip import Source
+from sign_etl.schema.pipeline import FetchConfig
+
+# An MP4 by its first bytes; nothing here decodes it.
+CLIP = b"\x00\x00\x00\x18ftypisom" + b"".join(
+    hashlib.sha256(bytes([n % 256, n // 256])).digest() for n in range(1200)
+)
+
+
+@pytest.fixture
+def server() -> Iterator[TroubleServer]:
+    with TroubleServer({"a.mp4": CLIP, "b.mp4": CLIP[::-1]}) as running:
+        yield running
+
+
+def fetch(server: TroubleServer, path: str, into: Path, **settings: object) -> object:
+    return make_fetcher(**settings).fetch(Source(path, server.url(path)), into)
+
+
+def assert_whole(found: object, content: bytes = CLIP, container: str = "mp4") -> Fetched:
+    assert isinstance(found, Fetched), found
+    assert found.path.read_bytes() == content
+    assert found.sha256 == hashlib.sha256(content).hexdigest()
+    assert found.size_bytes == len(content)
+    assert found.container == container
+    return found
+
+
+def left_in(folder: Path) -> list[str]:
+    return sorted(path.suffix for path in folder.iterdir())
+
+
+def test_a_good_answer_is_a_file_with_its_facts(server: TroubleServer, tmp_path: Path) -> None:
+    found = assert_whole(fetch(server, "ok/a.mp4", tmp_path))
+    assert found.url == server.url("ok/a.mp4")
+    assert found.validator is not None
+    assert found.validator.startswith('"')
+    assert left_in(tmp_path) == [".media"]
+    (logged,) = server.requests("ok/a.mp4")
+    assert logged.headers["accept-encoding"] == "identity"
+    assert logged.headers["user-agent"] == FetchConfig().user_agent
+    assert "cookie" not in logged.headers
+
+
+def test_flash_is_told_by_its_bytes(server: TroubleServer, tmp_path: Path) -> None:
+    assert_whole(fetch(server, "swf/a.mp4", tmp_path), SWF, "swf")
+
+
+@pytest.mark.parametrize(
+    ("path", "reason", "detail"),
+    [
+        ("missing/a.mp4", "link-dead", "status 404"),
+        ("gone/a.mp4", "link-dead", "status 410"),
+        ("forbidden/a.mp4", "http-forbidden", "status 403"),
+        ("teapot/a.mp4", "http-error", "status 418"),
+        ("html/a.mp4", "not-media", "html"),
+        ("playlist/a.mp4", "not-media", "playlist"),
+        ("concat/a.mp4", "not-media", "concat script"),
+        ("empty/a.mp4", "not-media", "empty"),
+        ("huge/a.mp4", "too-large", "announced"),
+        ("redirect-file/a.mp4", "address-refused", "redirect to a file address"),
+        ("redirect-private/a.mp4", "address-refused", "redirect to a private address"),
+        ("redirect-metadata/a.mp4", "address-refused", "redirect to a private address"),
+    ],
+)
+def test_what_is_final_is_asked_once(
+    server: TroubleServer, tmp_path: Path, path: str, reason: str, detail: str
+) -> None:
+    assert words(fetch(server, path, tmp_path)) == (reason, detail)
+    assert len(server.requests(path)) == 1
+    assert left_in(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "reason", "detail"),
+    [
+        ("broken/a.mp4", "server-error", "status 500"),
+        ("busy-always/a.mp4", "rate-limited", "status 429"),
+        ("cut/a.mp4", "truncated", ""),
+        ("long/a.mp4", "truncated", ""),
+        ("hang/a.mp4", "timeout", "no answer"),
+        ("stall/a.mp4", "timeout", "body stalled"),
+        ("reset/a.mp4", "connection-failed", "reset"),
+    ],
+)
+def test_what_may_pass_is_tried_again(
+    server: TroubleServer, tmp_path: Path, path: str, reason: str, detail: str
+) -> None:
+    found = fetch(server, path, tmp_path, attempts=3)
+    assert words(found) == (reason, detail)
+    assert len(server.requests(path)) == 3
+
+
+def test_500_twice_then_good(server: TroubleServer, tmp_path: Path) -> None:
+    clock = FakeClock()
+    assert_whole(fetch(server, "flaky/a.mp4", tmp_path, clock=clock, backoff_s=1.0))
+    assert server.statuses("flaky/a.mp4") == [500, 500, 200]
+    assert clock.waits == [1.0, 2.0]
+
+
+def test_a_short_retry_after_is_waited_for(server: TroubleServer, tmp_path: Path) -> None:
+    clock = FakeClock()
+    assert_whole(fetch(server, "busy/a.mp4", tmp_path, clock=clock, backoff_s=7.0))
+    assert server.statuses("busy/a.mp4") == [429, 200]
+    assert sum(clock.waits) == pytest.approx(1.0)
+
+
+def test_a_retry_after_may_be_a_date(server: TroubleServer, tmp_path: Path) -> None:
+    clock = FakeClock()
+    assert_whole(fetch(server, "busy-date/a.mp4", tmp_path, clock=clock, backoff_s=50.0))
+    assert 1.0 <= sum(clock.waits) <= 2.0  # dates know whole seconds only
+
+
+@pytest.mark.parametrize("path", ["paused/a.mp4", "paused-503/a.mp4"])
+def test_a_long_retry_after_closes_the_host(
+    server: TroubleServer, tmp_path: Path, path: str
+) -> None:
+    clock = FakeClock()
+    fetcher = make_fetcher(clock=clock)
+    first = fetcher.fetch(Source("1", server.url(path)), tmp_path)
+    second = fetcher.fetch(Source("2", server.url("ok/a.mp4")), tmp_path)
+    assert words(first) == words(second) == ("host-paused", "the host asked for a pause")
+    assert first == second
+    assert len(server.log) == 1
+    assert clock.waits == []
+
+
+def test_another_host_goes_on_while_one_is_paused(server: TroubleServer, tmp_path: Path) -> None:
+    with TroubleServer({"a.mp4": CLIP}) as other:
+        fetcher = make_fetcher()
+        fetcher.fetch(Source("1", server.url("paused/a.mp4")), tmp_path)
+        assert_whole(fetcher.fetch(Source("2", other.url("ok/a.mp4")), tmp_path))
+
+
+def test_redirects_are_followed(server: TroubleServer, tmp_path: Path) -> None:
+    found = assert_whole(fetch(server, "redirect/a.mp4", tmp_path))
+    assert found.url == server.url("ok/a.mp4")
+    assert words(fetch(server, "redirect-gone/a.mp4", tmp_path)) == ("link-dead", "status 404"[:7] + "410")
+
+
+def test_redirects_come_to_an_end(server: TroubleServer, tmp_path: Path) -> None:
+    assert words(fetch(server, "redirect-loop/a.mp4", tmp_path)) == ("redirect-loop", "")
+    assert len(server.log) == 2
+    assert words(fetch(server, "redirect-on/a.mp4", tmp_path)) == (
+        "redirect-loop",
+        "more than 10 redirects",
+    )
+    assert len(server.log) == 2 + 11
+
+
+def test_a_cut_body_is_resumed(server: TroubleServer, tmp_path: Path) -> None:
+    found = assert_whole(fetch(server, "cut-once/a.mp4", tmp_path))
+    first, second = server.requests("cut-once/a.mp4")
+    assert (first.status, second.status) == (200, 206)
+    assert second.headers["range"] == f"bytes={len(CLIP) // 2}-"
+    assert second.headers["if-range"] == found.validator
+    assert left_in(tmp_path) == [".media"]
+
+
+def test_each_attempt_builds_on_the_last(server: TroubleServer, tmp_path: Path) -> None:
+    assert_whole(fetch(server, "creep/a.mp4", tmp_path))
+    assert server.statuses("creep/a.mp4") == [200, 206, 206]
+
+
+def test_a_server_without_ranges_starts_over(server: TroubleServer, tmp_path: Path) -> None:
+    assert_whole(fetch(server, "cut-once-no-range/a.mp4", tmp_path))
+    assert server.statuses("cut-once-no-range/a.mp4") == [200, 200]
+
+
+def test_two_versions_are_never_spliced(server: TroubleServer, tmp_path: Path) -> None:
+    assert_whole(fetch(server, "changed/a.mp4", tmp_path))
+    assert server.requests("changed/a.mp4")[1].headers["if-range"] == '"old"'
+
+
+def test_a_range_that_is_not_the_one_asked_for_is_not_used(
+    server: TroubleServer, tmp_path: Path
+) -> None:
+    assert_whole(fetch(server, "lying-range/a.mp4", tmp_path, attempts=2))
+    assert server.statuses("lying-range/a.mp4") == [200, 206, 200]
+
+
+def test_a_later_fetcher_resumes_what_an_earlier_left(
+    server: TroubleServer, tmp_path: Path
+) -> None:
+    assert words(fetch(server, "cut-once/a.mp4", tmp_path, attempts=1)) == ("truncated", "")
+    assert left_in(tmp_path) == [".json", ".part"]
+    assert_whole(fetch(server, "cut-once/a.mp4", tmp_path, attempts=1))
+    assert server.statuses("cut-once/a.mp4") == [200, 206]
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "note"])
+def test_a_damaged_beginning_is_not_built_on(
+    server: TroubleServer, tmp_path: Path, damage: str
+) -> None:
+    fetch(server, "cut-once/a.mp4", tmp_path, attempts=1)
+    (part,) = tmp_path.glob("*.part")
+    if damage == "flip":
+        part.write_bytes(bytes(part.stat().st_size))
+    elif damage == "cut":
+        part.write_bytes(part.read_bytes()[:100])
+    else:
+        (note,) = tmp_path.glob("*.part.json")
+        note.write_text("{")
+    assert_whole(fetch(server, "cut-once/a.mp4", tmp_path, attempts=1))
+    assert server.statuses("cut-once/a.mp4") == [200, 200]
+
+
+def test_bytes_behind_the_noted_ones_are_dropped(server: TroubleServer, tmp_path: Path) -> None:
+    """A killed process may have written more than it noted."""
+    fetch(server, "cut-once/a.mp4", tmp_path, attempts=1)
+    (part,) = tmp_path.glob("*.part")
+    with part.open("ab") as file:
+        file.write(b"more" * 10_000)
+    assert_whole(fetch(server, "cut-once/a.mp4", tmp_path, attempts=1))
+    assert server.statuses("cut-once/a.mp4") == [200, 206]
+
+
+def test_a_weak_etag_resumes_nothing(server: TroubleServer, tmp_path: Path) -> None:
+    fetch(server, "cut-weak/a.mp4", tmp_path, attempts=1)
+    assert left_in(tmp_path) == [".part"]
+    assert_whole(fetch(server, "cut-weak/a.mp4", tmp_path, attempts=1))
+    assert "range" not in server.requests("cut-weak/a.mp4")[1].headers
+
+
+def test_a_date_may_stand_in_for_an_etag(server: TroubleServer, tmp_path: Path) -> None:
+    assert_whole(fetch(server, "cut-dated/a.mp4", tmp_path))
+    assert server.statuses("cut-dated/a.mp4") == [200, 206]
+    assert server.requests("cut-dated/a.mp4")[1].headers["if-range"].endswith("GMT")
+
+
+def test_a_file_that_shrank_is_asked_for_anew(server: TroubleServer, tmp_path: Path) -> None:
+    """416: what we have is longer than what is there now."""
+    fetch(server, "cut-once/a.mp4", tmp_path, attempts=1)
+    (note_path,) = tmp_path.glob("*.part.json")
+    (part,) = tmp_path.glob("*.part")
+    part.write_bytes(CLIP + b"x")
+    note = json.loads(note_path.read_text())
+    note |= {"size_bytes": len(CLIP) + 1, "sha256": hashlib.sha256(CLIP + b"x").hexdigest()}
+    note_path.write_text(json.dumps(note))
+    assert_whole(fetch(server, "cut-once/a.mp4", tmp_path, attempts=1))
+    assert server.statuses("cut-once/a.mp4") == [200, 416, 200]
+
+
+def test_sizes_have_a_limit(server: TroubleServer, tmp_path: Path) -> None:
+    limit = len(CLIP)
+    assert_whole(fetch(server, "ok/a.mp4", tmp_path / "1", max_bytes=limit))
+    assert words(fetch(server, "ok/a.mp4", tmp_path / "2", max_bytes=limit - 1)) == (
+        "too-large",
+        "announced",
+    )
+    assert words(fetch(server, "endless/a.mp4", tmp_path / "3", max_bytes=limit)) == (
+        "too-large",
+        "",
+    )
+    assert words(fetch(server, "bomb/a.mp4", tmp_path / "4", max_bytes=limit)) == ("too-large", "")
+    assert left_in(tmp_path / "3") == left_in(tmp_path / "4") == []
+
+
+def test_gzip_that_nobody_asked_for_is_unpacked(server: TroubleServer, tmp_path: Path) -> None:
+    assert_whole(fetch(server, "gzip/a.mp4", tmp_path))
+
+
+def test_a_slow_drip_ends_with_the_total_time(server: TroubleServer, tmp_path: Path) -> None:
+    found = fetch(server, "drip/a.mp4", tmp_path, total_timeout_s=0.5, idle_timeout_s=60)
+    assert words(found) == ("timeout", "total time")
+    assert len(server.requests("drip/a.mp4")) == 1
+
+
+def test_a_web_page_is_not_loaded_to_its_end(server: TroubleServer, tmp_path: Path) -> None:
+    found = fetch(server, "endless/b.mp4", tmp_path, max_bytes=1 << 40)
+    assert words(found)[0] == "not-media"  # the server would go on for ever
+
+
+def test_nobody_there(tmp_path: Path) -> None:
+    with TroubleServer({}) as gone:
+        address = gone.url("ok/a.mp4")
+    found = make_fetcher(attempts=2).fetch(Source("1", address), tmp_path)
+    assert words(found) == ("connection-failed", "refused")
+
+
+def test_sources_bring_headers_and_passwords(
+    server: TroubleServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    fetcher = make_fetcher()
+    headers = (("Referer", "http://www.aslpro.com/cgi-bin/aslpro/aslpro.cgi"),)
+    assert_whole(fetcher.fetch(Source("1", server.url("referer/a.mp4"), headers=headers), tmp_path))
+    address = server.url("auth/a.mp4?token=s3cret").replace("//", "//me:pa%3Ass@")
+    found = assert_whole(fetcher.fetch(Source("2", address), tmp_path))
+    assert found.url == server.url("auth/a.mp4?token=s3cret")
+    (logged,) = server.requests("auth/a.mp4?token=s3cret")
+    assert logged.headers["authorization"] == "Basic bWU6cGE6c3M="
+    fetcher.fetch(Source("3", address.replace("auth/", "forbidden/")), tmp_path)
+    assert "status 403" in caplog.text
+    assert not any(word in caplog.text for word in ("s3cret", "pa%3Ass", "bWU6"))
+
+
+def test_a_password_is_not_handed_on_to_another_host(
+    server: TroubleServer, tmp_path: Path
+) -> None:
+    with TroubleServer({"a.mp4": CLIP}) as other:
+        address = f"http://me:pass@127.0.0.1:{other.port}/redirect/a.mp4"
+        assert_whole(make_fetcher().fetch(Source("1", address), tmp_path))
+        assert "authorization" in other.requests("ok/a.mp4")[0].headers  # the same host
+        elsewhere = server.url("ok/a.mp4")
+        address = f"http://me:pass@127.0.0.1:{other.port}/redirect-away/{elsewhere}"
+        assert_whole(make_fetcher().fetch(Source("2", address), tmp_path))
+        assert "authorization" not in server.requests("ok/a.mp4")[0].headers
+
+
+def test_a_stop_ends_a_hanging_read(server: TroubleServer, tmp_path: Path) -> None:
+    stop = threading.Event()
+    timer = threading.Timer(0.2, stop.set)
+    timer.start()
+    source = Source("1", server.url("stall/a.mp4"))
+    with pytest.raises(Stopped):
+        make_fetcher(idle_timeout_s=3600).fetch(source, tmp_path, stop=stop)
+    timer.join()
+    assert left_in(tmp_path) == []  # the server gave no validator to resume by
+
+
+def test_a_stop_before_the_start_asks_nobody(server: TroubleServer, tmp_path: Path) -> None:
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Stopped):
+        make_fetcher().fetch(Source("1", server.url("ok/a.mp4")), tmp_path, stop=stop)
+    assert server.log == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_is_no_fault_of_the_source(server: TroubleServer, tmp_path: Path) -> None:
+    fetch(server, "cut-weak/a.mp4", tmp_path, attempts=1)
+    (part,) = tmp_path.glob("*.part")
+    part.unlink()
+    part.symlink_to("/dev/full")
+    with pytest.raises(DiskError):
+        fetch(server, "cut-weak/a.mp4", tmp_path, attempts=1)
+
+
+def test_index_files_of_any_kind(server: TroubleServer, tmp_path: Path) -> None:
+    fetcher = make_fetcher(attempts=1)
+    page = tmp_path / "index" / "page.html"
+    fetcher.get(server.url("html/x"), page)
+    known = hashlib.sha256(page.read_bytes()).hexdigest()
+    fetcher.get(server.url("html/x"), page, sha256=known)
+    with pytest.raises(AnnotationError, match="not the file"):
+        fetcher.get(server.url("html/x"), page, sha256="0" * 64)
+    with pytest.raises(AccessError, match=r"link-dead \(status 404\)"):
+        fetcher.get(server.url("missing/x?key=s3cret"), page)
+    assert list(page.parent.iterdir()) == [page]
