@@ -38,14 +38,13 @@ def option_parts(options: Callable[[Mapping[str, Any]], BaseModel]) -> tuple[Opt
 
 
 def type_words(annotation: Any) -> str:
-    """A type as a person would say it: `number`, `path or nothing`, `100, 300 or 1000`."""
+    """A type as a person would say it: `number`, `list of text`, `100, 300 or 1000`."""
     origin, inner = get_origin(annotation), get_args(annotation)
-    if annotation is type(None):
-        return "nothing"
     if origin is Literal:
         return _listed([str(choice) for choice in inner])
     if origin in (Union, types.UnionType):
-        return " or ".join(type_words(kind) for kind in inner)
+        kinds = [kind for kind in inner if kind is not type(None)]  # null is the default's matter
+        return " or ".join(type_words(kind) for kind in kinds)
     if origin in (tuple, list, set, frozenset):
         kinds = [kind for kind in inner if kind is not Ellipsis]
         return f"list of {type_words(kinds[0])}" if kinds else "list"

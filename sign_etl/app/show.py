@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sign_etl.core.errors import UsageError
 from sign_etl.core.files import write_bytes
 from sign_etl.reader import Build, Sample, open_build
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 SHEET_FRAMES = 6
 CLIP_FRAMES = 12
@@ -52,37 +56,57 @@ def show(
 def _draw(
     build: Build, key: str | None, clips: int, frames: int, backends: tuple[str, ...]
 ) -> bytes:
-    from sign_etl.viz.choose import choose_clips, choose_frames
-    from sign_etl.viz.contact_sheet import draw_clip_page, draw_sheet, tile_size
-    from sign_etl.viz.strip import label_of, make_strip
-
     for backend in backends:
         build.require_backend(backend)
     if not len(build):
-        raise UsageError("the build has no samples", hint="`sign-etl status` says what became of")
-    keys = [key] if key else choose_clips(build.index, clips)
-    samples = [build.sample(each) for each in keys]
-    tile = tile_size(*_common_size(samples), large=key is not None)
+        raise UsageError(
+            "the build has no samples", hint=f"`sign-etl status {build.path}` says what became of"
+        )
     rows: tuple[str | None, ...] = backends or build.backends or (None,)
-    strips = [
-        make_strip(build, sample, backend, choose_frames(sample.frames, frames), tile)
-        for sample in samples
-        for backend in rows
-    ]
-    legend = rows != (None,)
     if key:
-        sheet = draw_clip_page(label_of(samples[0]), build.manifest.name, strips, tile, legend=legend)
+        sheet = _clip_page(build, build.sample(key), rows, frames)
     else:
-        sheet = draw_sheet(build.manifest.name, _subtitle(build), strips, tile, legend=legend)
+        sheet = _sheet(build, rows, clips, frames)
     buffer = io.BytesIO()
     sheet.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
 
 
-def _common_size(samples: list[Sample]) -> tuple[int, int]:
-    # The size that most clips have, so that few need borders; the first one where they tie.
-    sizes = [(sample.width, sample.height) for sample in samples]
-    return max(sizes, key=sizes.count)
+def _clip_page(build: Build, sample: Sample, rows: tuple[str | None, ...], frames: int) -> Image:
+    from sign_etl.viz.choose import choose_frames
+    from sign_etl.viz.contact_sheet import draw_clip_page, tile_size
+    from sign_etl.viz.strip import label_of, make_strip
+
+    tile = tile_size(sample.width / sample.height, large=True)
+    numbers = choose_frames(sample.frames, frames)
+    strips = [make_strip(build, sample, row, numbers, tile) for row in rows]
+    subtitle = f"{sample.key} · {build.manifest.name}"
+    return draw_clip_page(label_of(sample), subtitle, strips, tile, legend=rows != (None,))
+
+
+def _sheet(build: Build, rows: tuple[str | None, ...], clips: int, frames: int) -> Image:
+    from sign_etl.viz.choose import choose_clips, choose_frames
+    from sign_etl.viz.contact_sheet import draw_sheet, tile_size
+    from sign_etl.viz.crop import WHOLE, common_aspect, signer_span, window
+    from sign_etl.viz.strip import make_strip
+
+    samples = [build.sample(key) for key in choose_clips(build.index, clips)]
+    spans = [signer_span(build.keypoints(each, rows[0])) if rows[0] else WHOLE for each in samples]
+    aspects = [sample.width / sample.height for sample in samples]
+    tile = tile_size(common_aspect(zip(spans, aspects, strict=True)))
+    strips = [
+        make_strip(
+            build,
+            sample,
+            row,
+            choose_frames(sample.frames, frames),
+            tile,
+            shown=window(span, aspect, tile[0] / tile[1]),
+        )
+        for sample, span, aspect in zip(samples, spans, aspects, strict=True)
+        for row in rows
+    ]
+    return draw_sheet(build.manifest.name, _subtitle(build), strips, tile, legend=rows != (None,))
 
 
 def _subtitle(build: Build) -> str:

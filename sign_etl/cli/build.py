@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from sign_etl.cli.frame import AsJson, Quiet, Settings, Verbose, command, complete_pipelines, group
-from sign_etl.cli.output import Output
+from sign_etl.cli.output import Output, count_text, size_text, time_text
 from sign_etl.cli.progress import ProgressDisplay
 from sign_etl.cli.reports import tell_built, tell_problems
 
@@ -237,6 +237,22 @@ def _tell_plan(out: Output, request: IngestRequest) -> None:
     from sign_etl.app.plan import plan
     from sign_etl.schema.replies import Plan
 
-    summary = plan(request).to_json()
-    out.data(Plan.model_validate(summary).to_json(), schema=Plan.command)
-    out.facts(summary)
+    reply = Plan.model_validate(plan(request).to_json())
+    out.data(reply.to_json(), schema=reply.command)
+    out.text(
+        f"{reply.name}: {count_text(reply.clips, 'clip')} of "
+        f"{count_text(reply.sources, 'source')} in {count_text(reply.shards, 'shard')}, "
+        f"plan {reply.digest[:8]}"
+    )
+    counts = (f"{split} {count:,}" for split, count in reply.splits.items())
+    sizes = (f"{stage} {size_text(size)}" for stage, size in reply.disk_bytes.items())
+    out.facts(
+        {
+            "splits": ", ".join(counts),
+            "classes": reply.labels,
+            "length": time_text(reply.seconds),
+            "on this disk": f"{count_text(reply.local_sources, 'source')}, "
+            f"{size_text(reply.local_bytes)}",
+            "disk, about": ", ".join(sizes),
+        }
+    )

@@ -13,7 +13,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 
 import typer
 from typer.core import TyperGroup
-from typer.main import get_command as typer_command
+from typer.main import get_command
 
 from sign_etl.core.errors import UsageError, near_miss
 
@@ -99,7 +99,7 @@ class Tree(Group):
 def load(name: str, leaf: Leaf) -> Any:
     """Import a command."""
     module = importlib.import_module(f"sign_etl.cli.{leaf.module}")
-    loaded: Any = typer_command(module.app)
+    loaded: Any = get_command(module.app)
     return loaded if leaf.is_group else loaded.commands[name]
 
 
@@ -122,6 +122,13 @@ def complete_pipelines(incomplete: str) -> list[str]:
 
     names = sorted(path.stem for path in content_dir("pipelines").glob("*.yaml"))
     return [name for name in names if name.startswith(incomplete)]
+
+
+def complete_backends(incomplete: str) -> list[str]:
+    """Names that a pose backend's argument may complete to."""
+    from sign_etl.pose.base import BACKENDS
+
+    return [name for name in BACKENDS.names() if name.startswith(incomplete)]
 
 
 AsJson = Annotated[

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sign_etl.cli.frame import AsJson, Quiet, Verbose, command, group
-from sign_etl.cli.output import Output
+from sign_etl.cli.output import Output, count_text
 from sign_etl.cli.reports import tell_problems
 
 app = group("look", "Look at builds.")
@@ -47,7 +47,10 @@ def verify(
     )
     out.data(reply.to_json(), schema=reply.command)
     if reply.sound:
-        out.text(f"{build} is sound: {reply.samples:,} samples in {reply.shards:,} shards")
+        out.text(
+            f"{build} is sound: {count_text(reply.samples, 'sample')} in "
+            f"{count_text(reply.shards, 'shard')}"
+        )
         return
     if not as_json:
         tell_problems(out, [(problem, None) for problem in reply.problems])
@@ -66,13 +69,14 @@ def show(
     build: Build,
     out_path: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="The PNG; default contact-sheet.png here."),
+        typer.Option("--out", "-o", help="The PNG; default NAME.png here."),
     ] = None,
     key: Annotated[str | None, typer.Option("--key", help="Only this clip.")] = None,
     clips: Annotated[int, typer.Option("--clips", min=1, max=200, help="So many clips.")] = 6,
     frames: Annotated[
-        int, typer.Option("--frames", min=1, max=100, help="So many frames of each.")
-    ] = 8,
+        int | None,
+        typer.Option("--frames", min=1, max=100, help="So many frames of each; default 6 or 12."),
+    ] = None,
     backend: Annotated[
         list[str] | None,
         typer.Option("--backend", help="Draw this pose backend; may be repeated; default all."),
@@ -86,7 +90,7 @@ def show(
     from sign_etl.schema.replies import Show
 
     out = Output.of(as_json=as_json, quiet=quiet)
-    path = out_path or Path("contact-sheet.png")
+    path = out_path or Path.cwd()
     picture = show(
         build, out=path, key=key, clips=clips, frames=frames, backends=tuple(backend or ())
     )

@@ -12,9 +12,10 @@ import sys
 from typing import Annotated, Any
 
 import typer
+from typer.main import get_command
 
 from sign_etl import __version__
-from sign_etl.cli.frame import CONTEXT, Leaf, Tree, typer_command
+from sign_etl.cli.frame import CONTEXT, Leaf, Tree
 from sign_etl.cli.output import Output, hush
 from sign_etl.core.errors import SignEtlError, near_miss
 
@@ -96,7 +97,7 @@ def run(arguments: list[str]) -> int:
     """
     out = Output()
     try:
-        result = typer_command(app).main(arguments, prog_name="sign-etl", standalone_mode=False)
+        result = get_command(app).main(arguments, prog_name="sign-etl", standalone_mode=False)
     except SignEtlError as error:
         _tell(out, error)
         _trace(out, error)

@@ -108,6 +108,11 @@ def wants_colour(stream: TextIO) -> bool:
     return is_terminal(stream) and not os.environ.get("NO_COLOR")
 
 
+def count_text(number: int, noun: str) -> str:
+    """A number with its noun: `1 shard`, `1,204 shards`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def size_text(size_bytes: float) -> str:
     """Bytes for people, in powers of 1000: `312 MB`."""
     units = ["B", "kB", "MB", "GB", "TB"]

@@ -35,7 +35,7 @@ class ProgressDisplay:
         self._interval_s = _interval_s()
         self._next_s = 0.0
         self._last: Progress | None = None
-        self._told: Progress | None = None
+        self._told = ""
         self._live: Any = None
 
     def __enter__(self) -> Self:
@@ -57,8 +57,8 @@ class ProgressDisplay:
     ) -> None:
         if self._live is not None:
             self._live.stop()
-        elif self._last is not None and self._told is not None and self._last is not self._told:
-            self._out.note(progress_line(self._last))  # how far it came, if it told anything yet
+        elif self._last is not None and progress_line(self._last) != self._told:
+            self._out.note(progress_line(self._last))  # how far it came
 
     def __call__(self, snapshot: Progress) -> None:
         """Show a snapshot, if it is time."""
@@ -73,8 +73,8 @@ class ProgressDisplay:
             self._live.update(_table(snapshot))
         elif time.monotonic() >= self._next_s:
             self._next_s = time.monotonic() + self._interval_s
-            self._told = snapshot
-            self._out.note(progress_line(snapshot))
+            self._told = progress_line(snapshot)
+            self._out.note(self._told)
 
 
 def progress_line(snapshot: Progress) -> str:

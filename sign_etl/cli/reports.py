@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from sign_etl.cli.output import Output, size_text
+from sign_etl.cli.output import Output, count_text, size_text
 
 if TYPE_CHECKING:
     from sign_etl.schema.replies import CheckedPart, Demo, Ingest
@@ -39,10 +39,9 @@ def tell_built(out: Output, reply: Ingest | Demo) -> None:
     written = counts.get("written", 0)
     rejected = counts.get("excluded", 0) + counts.get("failed", 0)
     waiting = counts.get("deferred", 0) + counts.get("pending", 0)
-    clips = "1 clip" if written == 1 else f"{written:,} clips"
-    shards = "1 shard" if reply.shards == 1 else f"{reply.shards:,} shards"
     out.text(
-        f"Built {clips} in {shards} ({size_text(reply.size_bytes)}) at {reply.build}; "
+        f"Built {count_text(written, 'clip')} in {count_text(reply.shards, 'shard')} "
+        f"({size_text(reply.size_bytes)}) at {reply.build}; "
         f"{rejected:,} rejected"
     )
     tell_reasons(out, reply.reasons)

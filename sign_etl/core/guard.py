@@ -7,25 +7,37 @@ that hostile bytes have taken over must not be able to hand its parent a pickle.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import re
 import select
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import psutil
 
-POLL_S = 0.2
-MAX_REPLY_BYTES = 64 << 20
+from sign_etl.core.errors import SignEtlError
+
+POLL_S: Final = 0.2
+MAX_REPLY_BYTES: Final = 16 << 20
+MAX_STDERR_BYTES: Final = 8 << 20
 
 CRASHED, HUNG, OUT_OF_MEMORY = BREACHES = ("crashed", "hung", "out-of-memory")
 
 Target = Callable[[dict[str, Any]], dict[str, Any]]
+
+_NAME = re.compile(r"[A-Za-z_]\w{0,79}")
+
+
+class GuardStartError(SignEtlError):
+    """The guarded process cannot even start: the installation is at fault and no clip is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,26 +74,66 @@ class Breach:
     stderr: str = ""
 
 
+@dataclass(slots=True)
+class _Child:
+    """A running child and our ends of its pipes."""
+
+    process: subprocess.Popen[bytes]
+    requests: int
+    replies: int
+    stderr: IO[bytes]
+    calls: int = 0
+
+    def last_words(self) -> str:
+        size = self.stderr.seek(0, os.SEEK_END)
+        self.stderr.seek(max(0, size - 4000))
+        return self.stderr.read().decode("utf-8", "replace")
+
+    def trim_stderr(self, above_bytes: int) -> None:
+        # The child appends, so cutting the file under it is safe.
+        if os.fstat(self.stderr.fileno()).st_size > above_bytes:
+            os.ftruncate(self.stderr.fileno(), 0)
+
+    def resident_bytes(self) -> int:
+        try:
+            return int(psutil.Process(self.process.pid).memory_info().rss)
+        except psutil.Error:
+            return 0
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout, self.stderr):
+            assert stream is not None
+            stream.close()
+
+
 class Guard:
     """Owns one guarded child that runs `target`; starts it when needed, replaces it when it dies.
 
-    Not thread-safe: one owner, one call at a time.
+    Not thread-safe: one owner, one call at a time. The target must be repeatable: a call whose
+    child was killed from outside runs once more.
 
     Args:
-        target: an importable function `dict -> dict` (JSON values only) that the child runs.
+        target: an importable function `dict -> dict` (JSON values only) that the child runs, or
+            its name as `module:function`, where the parent need not import that module.
         limits: what a call may use.
         environment: additions to the child's environment.
     """
 
     def __init__(
-        self, target: Target, limits: Limits, *, environment: dict[str, str] | None = None
+        self,
+        target: Target | str,
+        limits: Limits,
+        *,
+        environment: dict[str, str] | None = None,
     ) -> None:
-        self._entry = f"{target.__module__}:{target.__qualname__}"
+        self._entry = (
+            target if isinstance(target, str) else f"{target.__module__}:{target.__qualname__}"
+        )
         self._limits = limits
         self._environment = environment or {}
-        self._child: subprocess.Popen[bytes] | None = None
-        self._stderr: IO[bytes] | None = None
-        self._calls = 0
+        self._child: _Child | None = None
 
     def __enter__(self) -> Guard:
         return self
@@ -92,7 +144,7 @@ class Guard:
     @property
     def pid(self) -> int | None:
         """Process id of the child, None where none runs."""
-        return self._child.pid if self._child else None
+        return self._child.process.pid if self._child else None
 
     def call(self, request: dict[str, Any], *, wall_s: float | None = None) -> Any | Breach:
         """Run the target on `request` in the child.
@@ -102,128 +154,177 @@ class Guard:
             wall_s: seconds for this call, default the limit's.
 
         Returns:
-            The target's reply, or a `Breach`. After a breach the child is gone; the next call
-            starts a new one.
+            The target's reply, or a `Breach`. After a breach of a limit or a death the child is
+            gone; the next call starts a new one.
+
+        Raises:
+            GuardStartError: the child does not start, twice in a row.
+            SignEtlError: the target raised one: it is about the installation, not about `request`.
         """
         wall_s = wall_s or self._limits.wall_s
-        if self._calls >= self._limits.calls:
+        try:
+            answer = self._call(request, wall_s)
+            if isinstance(answer, Breach) and answer.detail == signal.SIGKILL.name:
+                # Bytes cannot do that. It was a person, a scheduler or a machine out of memory.
+                answer = self._call(request, wall_s)
+        except BaseException:  # Ctrl-C in the middle of a call: a late reply must find nobody
             self.close()
-        if self._child is None:
-            breach = self._start()
-            if breach is not None:
-                return breach
-        assert self._child is not None and self._child.stdin is not None
-        self._calls += 1
-        line = json.dumps({"wall_s": wall_s, "request": request}).encode() + b"\n"
-        try:
-            self._child.stdin.write(line)
-            self._child.stdin.flush()
-        except (BrokenPipeError, OSError):
-            return self._dead()
-        reply = self._read_line(wall_s)
-        if isinstance(reply, Breach):
-            return reply
-        try:
-            answer = json.loads(reply)
-        except ValueError:
-            return self._breach(CRASHED, "garbled reply")
-        if "raised" in answer:
-            if answer["raised"] == "MemoryError":
-                return self._breach(OUT_OF_MEMORY, self._memory_detail())
-            return Breach(CRASHED, answer["raised"], answer.get("traceback", ""))
-        return answer["reply"]
+            raise
+        if isinstance(answer, Breach):
+            return answer
+        return self._open_answer(answer)
 
     def close(self) -> None:
         """End the child. Harmless where there is none."""
         child, self._child = self._child, None
-        self._calls = 0
         if child is not None:
-            child.kill()
-            child.wait()
-            for stream in (child.stdin, child.stdout):
-                if stream is not None:
-                    try:
-                        stream.close()
-                    except OSError:
-                        pass
-        if self._stderr is not None:
-            self._stderr.close()
-            self._stderr = None
+            child.end()
 
-    def _start(self) -> Breach | None:
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (`close` closes it)
+    def _call(self, request: dict[str, Any], wall_s: float) -> dict[str, Any] | Breach:
+        if self._child is not None and self._child.calls >= self._limits.calls:
+            self.close()
+        child = self._child or self._start()
+        child.calls += 1
+        child.trim_stderr(0)
+        deadline = time.monotonic() + wall_s
+        call = {"id": child.calls, "wall_s": wall_s, "request": request}
+        line = json.dumps(call, allow_nan=False).encode() + b"\n"
+        reply = self._send(child, line, wall_s, deadline) or self._receive(child, wall_s, deadline)
+        if isinstance(reply, Breach):
+            return reply
+        try:
+            answer = json.loads(reply)
+        except (ValueError, RecursionError):
+            answer = None
+        if not isinstance(answer, dict) or answer.get("id") != child.calls:
+            return self._breach(CRASHED, "garbled reply")
+        return answer
+
+    def _open_answer(self, answer: dict[str, Any]) -> Any | Breach:
+        match answer:
+            case {"reply": reply}:
+                return reply
+            case {"error": {"message": str(message), "hint": hint, "exit_code": int(code)}}:
+                error = SignEtlError(message, hint=hint if isinstance(hint, str) else None)
+                error.exit_code = code
+                raise error
+            case {"raised": "MemoryError"}:
+                return self._breach(OUT_OF_MEMORY, self._memory_detail())
+            case {"raised": str(name), "traceback": str(traceback)} if _NAME.fullmatch(name):
+                return Breach(CRASHED, name, traceback)
+        return self._breach(CRASHED, "garbled reply")
+
+    def _start(self) -> _Child:
+        last_words = ""
+        for _ in range(2):  # a machine that is short of something for a moment gets a second try
+            child = self._child = self._spawn()
+            ready = self._receive(
+                child, self._limits.start_s, time.monotonic() + self._limits.start_s
+            )
+            if not isinstance(ready, Breach):
+                return child
+            last_words = (ready.stderr.strip().splitlines() or [ready.detail])[-1]
+        raise GuardStartError(
+            f"the guarded process of `{self._entry}` does not start: {last_words}",
+            hint="run `sign-etl doctor`",
+        )
+
+    def _spawn(self) -> _Child:
+        stderr = tempfile.TemporaryFile()
+        flags = fcntl.fcntl(stderr.fileno(), fcntl.F_GETFL)
+        fcntl.fcntl(stderr.fileno(), fcntl.F_SETFL, flags | os.O_APPEND)
         environment = os.environ | self._environment
         environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
-        self._child = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "sign_etl.core.guard_child",
-                self._entry,
-                str(self._limits.memory_bytes),
-                str(self._limits.file_bytes),
-            ],
+        limits = self._limits
+        process = subprocess.Popen(
+            # -P: a folder that we happen to stand in must not lend its modules.
+            [sys.executable, "-P", "-m", "sign_etl.core.guard_child", self._entry]
+            + [str(limits.memory_bytes), str(limits.file_bytes), str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._stderr,
+            stderr=stderr,
             env=environment,
+            bufsize=0,
         )
-        ready = self._read_line(self._limits.start_s)
-        return ready if isinstance(ready, Breach) else None
+        assert process.stdin is not None and process.stdout is not None
+        requests, replies = process.stdin.fileno(), process.stdout.fileno()
+        os.set_blocking(requests, False)
+        return _Child(process, requests, replies, stderr)
 
-    def _read_line(self, wall_s: float) -> bytes | Breach:
-        assert self._child is not None and self._child.stdout is not None
-        descriptor = self._child.stdout.fileno()
-        deadline = time.monotonic() + wall_s
+    def _send(self, child: _Child, line: bytes, wall_s: float, deadline: float) -> Breach | None:
+        rest = memoryview(line)
+        while rest:
+            breach = self._wait(child, child.requests, select.POLLOUT, wall_s, deadline)
+            if breach is not None:
+                return breach
+            try:
+                rest = rest[os.write(child.requests, rest) :]
+            except BlockingIOError:
+                continue
+            except BrokenPipeError:
+                return self._dead(child, wall_s)
+        return None
+
+    def _receive(self, child: _Child, wall_s: float, deadline: float) -> bytes | Breach:
         buffer = bytearray()
         while True:
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
-                return self._breach(HUNG, f"over {wall_s:g} s")
-            readable, _, _ = select.select([descriptor], [], [], min(POLL_S, remaining))
-            if readable:
-                chunk = os.read(descriptor, 1 << 16)
-                if not chunk:
-                    return self._dead()
-                buffer += chunk
-                if buffer.endswith(b"\n"):
-                    return bytes(buffer)
-                if len(buffer) > MAX_REPLY_BYTES:
-                    return self._breach(CRASHED, "endless reply")
-            elif self._resident_bytes() > self._limits.memory_bytes:
-                return self._breach(OUT_OF_MEMORY, self._memory_detail())
+            breach = self._wait(child, child.replies, select.POLLIN, wall_s, deadline)
+            if breach is not None:
+                return breach
+            chunk = os.read(child.replies, 1 << 16)
+            if not chunk:
+                return self._dead(child, wall_s)
+            buffer += chunk
+            if buffer.endswith(b"\n"):
+                return bytes(buffer)
+            if len(buffer) > MAX_REPLY_BYTES:
+                return self._breach(CRASHED, "endless reply")
 
-    def _resident_bytes(self) -> int:
-        assert self._child is not None
-        try:
-            return int(psutil.Process(self._child.pid).memory_info().rss)
-        except psutil.Error:
-            return 0
+    def _wait(
+        self, child: _Child, descriptor: int, event: int, wall_s: float, deadline: float
+    ) -> Breach | None:
+        """Wait until `descriptor` is ready; watch time and memory meanwhile, at least once."""
+        poll = select.poll()
+        poll.register(descriptor, event)
+        while True:
+            remaining_s = deadline - time.monotonic()
+            if remaining_s <= 0:
+                return self._breach(HUNG, _over(wall_s))
+            ready = poll.poll(min(POLL_S, remaining_s) * 1000)
+            if child.resident_bytes() > self._limits.memory_bytes:
+                return self._breach(OUT_OF_MEMORY, self._memory_detail())
+            child.trim_stderr(MAX_STDERR_BYTES)
+            if ready:
+                return None
 
     def _memory_detail(self) -> str:
         return f"over {self._limits.memory_bytes >> 20} MiB"
 
-    def _dead(self) -> Breach:
-        assert self._child is not None
-        code = self._child.wait()
+    def _dead(self, child: _Child, wall_s: float) -> Breach:
+        try:
+            code = child.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            return self._breach(CRASHED, "closed its pipes")
+        if code == -signal.SIGXCPU:
+            return self._breach(HUNG, _over(wall_s))
+        if code == -signal.SIGABRT and "bad_alloc" in child.last_words():
+            return self._breach(OUT_OF_MEMORY, self._memory_detail())
         return self._breach(CRASHED, _describe_exit(code))
 
     def _breach(self, reason: str, detail: str) -> Breach:
-        last_words = ""
-        if self._stderr is not None:
-            size = self._stderr.seek(0, os.SEEK_END)
-            self._stderr.seek(max(0, size - 4000))
-            last_words = self._stderr.read().decode("utf-8", "replace")
+        last_words = self._child.last_words() if self._child is not None else ""
         self.close()
         return Breach(reason, detail, last_words)
 
 
-def _describe_exit(code: int) -> str:
-    import signal
+def _over(wall_s: float) -> str:
+    return f"over {wall_s:g} s"
 
-    if code < 0:
-        try:
-            return signal.Signals(-code).name
-        except ValueError:
-            return f"signal {-code}"
-    return f"exit code {code}"
+
+def _describe_exit(code: int) -> str:
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"

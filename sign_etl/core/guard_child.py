@@ -15,45 +15,70 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
+from typing import Any, Final
 
-ADDRESS_SPACE_FACTOR = 4
+from sign_etl.core.errors import SignEtlError
+
+ADDRESS_SPACE_FACTOR: Final = 4
 """Native libraries map far more than they touch; the parent watches the resident size exactly."""
+
+WATCH_S: Final = 1.0
 
 
 def main() -> None:
     """Serve calls from stdin until it closes."""
-    entry, memory_bytes, file_bytes = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    entry, memory_bytes, file_bytes, parent = sys.argv[1], *map(int, sys.argv[2:5])
     # The run's own Ctrl-C and SIGTERM reach the whole process group; the parent decides what ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    parent = os.getppid()
     threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_FSIZE, file_bytes)
     _limit(resource.RLIMIT_AS, memory_bytes * ADDRESS_SPACE_FACTOR)
-    # Libraries print to stdout; the protocol gets a descriptor of its own.
-    replies = os.fdopen(os.dup(1), "wb")
+    # Libraries print to stdout and may read stdin; the protocol gets descriptors of its own.
+    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
     os.dup2(2, 1)
-    module, _, name = entry.partition(":")
-    target = importlib.import_module(module)
-    for part in name.split("."):
-        target = getattr(target, part)
+    target = _target(entry)
     replies.write(b'{"ready":true}\n')
     replies.flush()
-    for line in sys.stdin.buffer:
-        call = json.loads(line)
-        _limit_cpu(call["wall_s"])
-        try:
-            answer = {"reply": target(call["request"])}  # type: ignore[operator]
-        except Exception as error:  # the border of the process: every failure becomes a reply
-            answer = {"raised": type(error).__name__, "traceback": traceback.format_exc()[-4000:]}
-        replies.write(json.dumps(answer).encode() + b"\n")
+    for line in requests:
+        replies.write(_serve(target, json.loads(line)) + b"\n")
         replies.flush()
+
+
+def _target(entry: str) -> Callable[[Any], Any]:
+    module, _, name = entry.partition(":")
+    target: Any = importlib.import_module(module)
+    for part in name.split("."):
+        target = getattr(target, part)
+    if not callable(target):
+        raise TypeError(f"{entry} is not callable")
+    return target  # type: ignore[no-any-return]
+
+
+def _serve(target: Callable[[Any], Any], call: dict[str, Any]) -> bytes:
+    _limit_cpu(call["wall_s"])
+    answer: dict[str, Any]
+    try:
+        reply = {"id": call["id"], "reply": target(call["request"])}
+        return json.dumps(reply, allow_nan=False).encode()
+    except SignEtlError as error:
+        about = {"message": error.message, "hint": error.hint, "exit_code": error.exit_code}
+        answer = {"error": about}
+    except MemoryError:  # libraries have subclasses of their own
+        answer = {"raised": "MemoryError"}
+    except Exception as error:  # the border of the process: every failure becomes a reply
+        answer = {"raised": type(error).__name__, "traceback": traceback.format_exc()[-4000:]}
+    return json.dumps(answer | {"id": call["id"]}).encode()
 
 
 def _end_with_parent(parent: int) -> None:
     while os.getppid() == parent:
-        time.sleep(1.0)
+        time.sleep(WATCH_S)
     os._exit(1)
 
 

@@ -182,7 +182,7 @@ class Fetcher:
                 pause_s = backoff_s(attempt, self._config.backoff_s, self._chance)
                 self._clock.wait(pause_s, stop)
             attempt += 1
-        if not ended.reason.retryable:
+        if not ended.reason.retryable or not partial.resumable:
             partial.discard()
         return fetch_reject(ended.reason, ended.detail)
 

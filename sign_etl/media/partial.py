@@ -63,6 +63,11 @@ class Partial:
         self.path = folder / f"{name}.part"
         self._note = folder / f"{name}.part.json"
 
+    @property
+    def resumable(self) -> bool:
+        """True if a later call may find something to build on."""
+        return self._note.is_file()
+
     def load(self) -> Progress | None:
         """What a former attempt or process left, None if it is nothing to build on."""
         try:

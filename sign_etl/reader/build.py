@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 import zlib
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -17,18 +16,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
-from sign_etl.core.canonical import sha256_file
-from sign_etl.core.errors import MissingExtraError, UsageError, VerifyError, near_miss
+from sign_etl.core.errors import UsageError, VerifyError, near_miss
+from sign_etl.reader.interop import open_webdataset, to_frame
 from sign_etl.reader.manifest import read_manifest
 from sign_etl.reader.sample import NPY, Sample
 from sign_etl.reader.shards import VERIFY_HINT, ShardFiles
-from sign_etl.schema.records import LabelsRecord, ManifestRecord
+from sign_etl.reader.tables import INDEX_FILE, LEDGER_FILE, KeyLookup, load_labels, load_table
+from sign_etl.schema.records import ManifestRecord
 
-INDEX_FILE = "index.parquet"
-LEDGER_FILE = "ledger.parquet"
-LABELS_FILE = "labels.json"
 ROWS_AT_ONCE = 1024
 
 
@@ -86,7 +82,7 @@ class Build:
             yield from map(Sample.from_row, batch.to_pylist())
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and self._row(key) is not None
+        return isinstance(key, str) and self._lookup.row(key) is not None
 
     @property
     def splits(self) -> Mapping[str, int]:
@@ -105,9 +101,7 @@ class Build:
         Raises:
             VerifyError: the file is not the one that the manifest names.
         """
-        from sign_etl.schema.tables import INDEX
-
-        return self._table(INDEX_FILE, INDEX)
+        return load_table(self.path, self.manifest, INDEX_FILE)
 
     @cached_property
     def ledger(self) -> Any:
@@ -116,9 +110,7 @@ class Build:
         Raises:
             VerifyError: the file is not the one that the manifest names.
         """
-        from sign_etl.schema.tables import LEDGER
-
-        return self._table(LEDGER_FILE, LEDGER)
+        return load_table(self.path, self.manifest, LEDGER_FILE)
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -127,10 +119,7 @@ class Build:
         Raises:
             VerifyError: the file is not the one that the manifest names.
         """
-        try:
-            return LabelsRecord.model_validate_json(self._file(LABELS_FILE).read_bytes()).labels
-        except ValidationError:
-            raise VerifyError(f"{LABELS_FILE} is damaged", hint=VERIFY_HINT) from None
+        return load_labels(self.path, self.manifest)
 
     def sample(self, key: str) -> Sample:
         """The sample with this key.
@@ -138,7 +127,7 @@ class Build:
         Raises:
             UsageError: there is none; where the clip was rejected, the message says why.
         """
-        row = self._row(key)
+        row = self._lookup.row(key)
         if row is None:
             raise self._unknown(key)
         return Sample.from_row(self.index.slice(row, 1).to_pylist()[0])
@@ -208,10 +197,10 @@ class Build:
         Raises:
             UsageError: no such sample, or the build keeps no video.
         """
-        from sign_etl.reader.frames import read_frames
+        from sign_etl.reader.video import decode_frames
 
         wanted = None if numbers is None else sorted(set(numbers))
-        for number, frame in enumerate(read_frames(io.BytesIO(self.read(key, "mp4")))):
+        for number, frame in enumerate(decode_frames(self.read(key, "mp4"))):
             if wanted is None or number in wanted:
                 yield frame
             if wanted is not None and (not wanted or number >= wanted[-1]):
@@ -223,11 +212,7 @@ class Build:
         Raises:
             MissingExtraError: pandas is not installed.
         """
-        try:
-            import pandas  # noqa: F401
-        except ImportError:
-            raise MissingExtraError("`to_pandas()`", "export") from None
-        return self.index.to_pandas(maps_as_pydicts="strict")
+        return to_frame(self.index)
 
     def shard_paths(self, split: str | None = None) -> tuple[Path, ...]:
         """The tars, in order.
@@ -259,13 +244,7 @@ class Build:
             MissingExtraError: webdataset is not installed.
             UsageError: the build has no such split.
         """
-        try:
-            import webdataset
-        except ImportError:
-            raise MissingExtraError("`webdataset()`", "export") from None
-        urls = [str(path) for path in self.shard_paths(split)]
-        dataset = webdataset.WebDataset(urls, **{"shardshuffle": False, **options})
-        return dataset.decode(_decode_member, pre=[], post=[])
+        return open_webdataset(self.shard_paths(split), options)
 
     def require_backend(self, backend: str | None = None) -> str:
         """The name of a backend of the build: `backend` itself, or the first one for None.
@@ -294,50 +273,6 @@ class Build:
         why = [part for part in (end["stage"], end["reason"], end["detail"]) if part]
         return UsageError(f"{message}: the clip is {end['outcome']} ({', '.join(why)})")
 
-    def _row(self, key: str) -> int | None:
-        # A binary search over row numbers: 8 bytes a sample, where a dict would take 150.
-        keys, order = self._order
-        place = bisect_left(range(len(order)), key, key=lambda at: keys[int(order[at])].as_py())
-        if place < len(order) and keys[int(order[place])].as_py() == key:
-            return int(order[place])
-        return None
-
     @cached_property
-    def _order(self) -> tuple[Any, NDArray[np.uint64]]:
-        import pyarrow.compute as pc
-
-        keys = self.index["key"]
-        return keys, pc.sort_indices(keys).to_numpy()
-
-    def _table(self, name: str, schema: Any) -> Any:
-        import pyarrow as pa
-
-        from sign_etl.schema.tables import read_table
-
-        path = self._file(name)
-        try:
-            return read_table(path, schema)
-        except (ValueError, OSError, pa.ArrowException):
-            raise VerifyError(f"{name} is damaged or of another version", hint=VERIFY_HINT) from None
-
-    def _file(self, name: str) -> Path:
-        path = self.path / name
-        record = self.manifest.files.get(name)
-        if record is None:
-            raise VerifyError(f"the manifest names no {name}", hint=VERIFY_HINT)
-        try:
-            same = path.stat().st_size == record.size_bytes and sha256_file(path) == record.sha256
-        except FileNotFoundError:
-            raise VerifyError(f"{name} is missing", hint=VERIFY_HINT) from None
-        if not same:
-            raise VerifyError(f"{name} is not the file that the manifest names", hint=VERIFY_HINT)
-        return path
-
-
-def _decode_member(name: str, data: bytes) -> Any:
-    # Only what a build holds; webdataset's own list would also unpickle.
-    if name.endswith(".json"):
-        return json.loads(data)
-    if name.endswith(NPY):
-        return np.load(io.BytesIO(data), allow_pickle=False)
-    return data
+    def _lookup(self) -> KeyLookup:
+        return KeyLookup(self.index["key"])

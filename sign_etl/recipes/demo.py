@@ -129,7 +129,7 @@ class Demo:
     def fetch_index(self, root: Path, options: RecipeOptions, get: Get) -> None:
         """Render what is missing; the index comes last and says that all is there."""
         mine = own(options, DemoOptions)
-        takes = _takes(mine)
+        takes = planned(mine)
         index = root / "index.json"
         known = _known_digests(index)
         missing = [take for take in takes if not _complete(root, take, known)]
@@ -175,6 +175,16 @@ class Demo:
 RECIPE: Recipe = Demo()
 
 
+def planned(options: DemoOptions) -> list[Take]:
+    """All clips of the demo, the broken ones last."""
+    takes = [
+        Take(motion, signer) for motion in options.motions for signer in range(options.signers)
+    ]
+    if options.broken:
+        takes += [Take(options.motions[0], 0, "truncated"), Take(options.motions[-1], 0, "page")]
+    return takes
+
+
 def true_keypoints(clip: TruthRequest) -> NDArray[np.float32]:
     """The joints that the renderer drew, in the layout holistic-75.
 
@@ -190,7 +200,7 @@ def true_keypoints(clip: TruthRequest) -> NDArray[np.float32]:
     """
     from sign_etl.recipes.signer import clip_poses, joints, signer
 
-    take = {take.id: take for take in _takes(DemoOptions())}.get(clip.annotation_id)
+    take = {take.id: take for take in planned(DemoOptions())}.get(clip.annotation_id)
     if take is None:
         raise ValueError(f"the demo has no clip `{clip.annotation_id}`")
     poses = clip_poses(take.motion, frames=take.frames, seed=take.seed)
@@ -223,15 +233,6 @@ def render_take(path: Path, take: Take) -> None:
     if take.fate == "truncated":
         whole = path.read_bytes()
         write_bytes(path, whole[: len(whole) * 6 // 10])
-
-
-def _takes(options: DemoOptions) -> list[Take]:
-    takes = [
-        Take(motion, signer) for motion in options.motions for signer in range(options.signers)
-    ]
-    if options.broken:
-        takes += [Take(options.motions[0], 0, "truncated"), Take(options.motions[-1], 0, "page")]
-    return takes
 
 
 def _file(take: Take) -> str:

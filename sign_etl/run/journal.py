@@ -63,7 +63,7 @@ def result_of(item: Item) -> Result:
     if item.video is not None:
         source = item.video.facts["source"]
         facts = {
-            "fps": source.get("fps"),
+            "fps": source.get("real_fps") or source.get("average_fps"),
             "duration_s": source.get("duration_s"),
             "video": item.video.blobs["video"].sha256,
             "poses": {name: pose.blobs["keypoints"].sha256 for name, pose in item.poses.items()},

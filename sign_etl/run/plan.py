@@ -323,9 +323,9 @@ def _digest(
     hasher = hashlib.sha256()
     hasher.update(canonical_json([pipeline.identity(), recipe, list(labels)]).encode())
     for name in ("key", "shard", "split", "label", "gloss", "text", "language", "signer"):
-        for value in table[name].to_pylist():
-            hasher.update(b"\xff" if value is None else value.encode("utf-8"))
-            hasher.update(b"\0")
+        for batch in table.select([name]).to_batches(max_chunksize=BATCH):
+            values = batch[name].fill_null("\x01").to_pylist()
+            hasher.update("\0".join([*values, ""]).encode("utf-8"))
     return hasher.hexdigest()
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -93,6 +95,8 @@ class RayRunner:
     def _connect(self) -> None:
         if ray.is_initialized():
             return
+        # Its native core writes warnings about its own retries between the lines of our progress.
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         ray.init(
             address=self._address,
             num_cpus=self._cpus if self._address is None else None,
@@ -244,19 +248,27 @@ def _or_disk(step: Callable[[str], list[dict[str, Any]]], text: str) -> list[dic
 
 
 def _through(
-    data: ray.data.Dataset, worker: type, arguments: tuple[Any, ...], pool: _Pool, *, batch_size: int
+    data: ray.data.Dataset,
+    worker: type,
+    arguments: tuple[Any, ...],
+    pool: _Pool,
+    *,
+    batch_size: int,
 ) -> ray.data.Dataset:
-    return data.map_batches(
-        worker,
-        fn_constructor_args=arguments,
-        batch_size=batch_size,
-        batch_format="pyarrow",
-        compute=ray.data.ActorPoolStrategy(size=pool.workers),
-        num_cpus=pool.cpus,
-        num_gpus=pool.gpus or None,
-        max_restarts=ACTOR_RETRIES,
-        max_task_retries=ACTOR_RETRIES,
-    )
+    with warnings.catch_warnings():
+        # Ray 2.60 deprecates free remote arguments and has no other way to bound the retries yet.
+        warnings.filterwarnings("ignore", message=".*ray_remote_args.*")
+        return data.map_batches(
+            worker,
+            fn_constructor_args=arguments,
+            batch_size=batch_size,
+            batch_format="pyarrow",
+            compute=ray.data.ActorPoolStrategy(size=pool.workers),
+            num_cpus=pool.cpus,
+            num_gpus=pool.gpus or None,
+            max_restarts=ACTOR_RETRIES,
+            max_task_retries=ACTOR_RETRIES,
+        )
 
 
 def _table(rows: list[dict[str, Any]]) -> pa.Table:

@@ -82,6 +82,8 @@ class Reason(StrEnum):
     TOO_SHORT = "too-short"
     TOO_LONG = "too-long"
     TOO_MANY_PIXELS = "too-many-pixels"
+    FPS_MISMATCH = "fps-mismatch"
+    """The source's frame rate is not the one that the annotations assume, and policy minds."""
 
     # whatever runs in a guarded child process
     CRASHED = "crashed"
@@ -153,6 +155,7 @@ _FROM_BYTES = frozenset(
         Reason.TOO_SHORT,
         Reason.TOO_LONG,
         Reason.TOO_MANY_PIXELS,
+        Reason.FPS_MISMATCH,
         Reason.NO_PERSON,
         Reason.BODY_MISSING,
         Reason.HANDS_MISSING,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,15 +56,14 @@ _TITLES = {
 
 def documents() -> dict[str, dict[str, Any]]:
     """All published schemas by file name."""
-    formats: dict[str, Callable[[], dict[str, Any]]] = {"sign-etl/pipeline/1": _pipeline}
-    for name, model in RECORDS.items():
-        formats[name] = lambda name=name, model=model: _record(name, model)
-    for name, table in TABLES.items():
-        formats[name] = lambda table=table: _columns(table)
-    formats["sign-etl/layouts/1"] = _layouts
-    for reply in REPLIES:
-        formats[reply_format(reply.command)] = lambda reply=reply: _envelope(reply)
-    return {file_name(name): {"$id": _urn(name), **make()} for name, make in formats.items()}
+    formats = {
+        "sign-etl/pipeline/1": _pipeline(),
+        **{name: _record(name, model) for name, model in RECORDS.items()},
+        **{name: _columns(table) for name, table in TABLES.items()},
+        "sign-etl/layouts/1": _layouts(),
+        **{reply_format(reply.command): _envelope(reply) for reply in REPLIES},
+    }
+    return {file_name(name): {"$id": _urn(name), **document} for name, document in formats.items()}
 
 
 def publish(folder: Path) -> list[Path]:

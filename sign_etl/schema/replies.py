@@ -261,17 +261,52 @@ class Demo(Reply):
 
 
 class Plan(Reply):
-    """`plan`."""
+    """`plan`, and `ingest --plan`."""
 
     command = "plan"
-    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
+    name: str
+    clips: int
+    sources: int
+    """Distinct sources."""
+    shards: int
+    splits: dict[str, int]
+    """Clips by split."""
+    labels: int
+    """Number of classes."""
+    local_bytes: int
+    """Bytes of the sources that are on this disk already."""
+    local_sources: int
+    seconds: float
+    """Annotated length of all clips (open ends estimated)."""
+    disk_bytes: dict[str, int]
+    """Estimated bytes on disk by stage."""
+    digest: str
+    """Of the plan."""
+
+
+class ShardsPart(Part):
+    """How many shards there are."""
+
+    finished: int
+    planned: int
 
 
 class Status(Reply):
     """`status`."""
 
     command = "status"
-    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
+    build: str
+    requested: int
+    """Clips of the plan."""
+    outcomes: dict[str, int]
+    """Clips by outcome; they add up to the requested ones."""
+    reasons: dict[str, int]
+    """Rejects by reason."""
+    retryable: int
+    """Clips that the next run tries again."""
+    shards: ShardsPart
+    published: bool
+    """Whether the build has its manifest."""
 
 
 class Verify(Reply):

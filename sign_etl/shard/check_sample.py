@@ -158,9 +158,7 @@ def _check_record(
             yield f"its {name} has another layout, version or weights than the manifest says"
 
 
-def _check_pose(
-    data: bytes, pose: PoseRecord, record: SampleRecord, rules: Rules
-) -> Iterator[str]:
+def _check_pose(data: bytes, pose: PoseRecord, record: SampleRecord, rules: Rules) -> Iterator[str]:
     try:
         keypoints: NDArray[Any] = np.load(io.BytesIO(data), allow_pickle=False)
     except (ValueError, EOFError, OSError):
@@ -198,7 +196,7 @@ def _check_points(keypoints: NDArray[Any]) -> Iterator[str]:
         yield "has points that are NaN with a score above 0"
     if (~missing.any(axis=-1) & (score == 0)).any():
         yield "has points with score 0 that are not NaN"
-    pattern = NAN_BITS[keypoints.dtype.name]
+    pattern = np.asarray(NAN_BITS[keypoints.dtype.name])
     if (keypoints.view(pattern.dtype)[np.isnan(keypoints)] != pattern).any():
         yield "has NaN of more than one bit pattern"
 
@@ -210,7 +208,7 @@ def _check_video(data: bytes, record: SampleRecord) -> Iterator[str]:
     from av.error import FFmpegError
 
     try:
-        with av.open(io.BytesIO(data), format="mp4") as container:
+        with av.open(io.BytesIO(data), "r", format="mp4") as container:
             stream = container.streams.video[0]
             frames = sum(1 for packet in container.demux(stream) if packet.size)
             size = (stream.codec_context.width, stream.codec_context.height)

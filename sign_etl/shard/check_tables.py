@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -87,9 +86,7 @@ def _twice(table: pa.Table) -> Iterator[str]:
         yield f"has keys twice: {_named({key for key, count in counts.items() if count > 1})}"
 
 
-def _differences(
-    what: str, found: Mapping[str, int], stated: Mapping[str, int]
-) -> Iterator[str]:
+def _differences(what: str, found: Mapping[str, int], stated: Mapping[str, int]) -> Iterator[str]:
     for word in sorted(found.keys() | stated.keys()):
         one, other = found.get(word, 0), stated.get(word, 0)
         if one != other:

@@ -51,7 +51,7 @@ def _side_by_side(
         for member in row["members"]:
             wanted = f"{key}.{member['name']}"
             info = tar.next()
-            tar.members = []  # tarfile would keep every header
+            tar.members = []  # type: ignore[attr-defined]  # tarfile would keep every header
             if info is None or info.name != wanted:
                 found = f"`{info.name}`" if info else "the end"
                 yield f"{key}: has {found} where the index says `{wanted}`"

@@ -16,8 +16,9 @@ import numpy as np
 
 from sign_etl.core.canonical import sha256_file
 from sign_etl.core.errors import VerifyError
-from sign_etl.reader.build import INDEX_FILE, LABELS_FILE, LEDGER_FILE, ROWS_AT_ONCE
+from sign_etl.reader.build import ROWS_AT_ONCE
 from sign_etl.reader.manifest import MANIFEST, read_manifest
+from sign_etl.reader.tables import INDEX_FILE, LABELS_FILE, LEDGER_FILE
 from sign_etl.schema.clip import slugify
 from sign_etl.schema.records import LabelsRecord, ManifestRecord, ShardRecord
 from sign_etl.shard.check_sample import Rules, check_labels

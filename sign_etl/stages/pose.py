@@ -9,7 +9,6 @@ from typing import Any
 from sign_etl.core.canonical import digest
 from sign_etl.core.files import disk_errors
 from sign_etl.core.guard import Breach, Guard, Limits
-from sign_etl.pose import child
 from sign_etl.schema.outcome import Reason, Reject, StageName
 from sign_etl.stages.item import Item
 from sign_etl.stages.setup import PoseSetup, Setup
@@ -31,7 +30,7 @@ class PoseStage:
         self._setup = setup
         self._pose = pose
         self._guard = Guard(
-            child.estimate, Limits(wall_s=BASE_S, memory_bytes=MEMORY_BYTES, calls=CALLS)
+            "sign_etl.pose.child:estimate", Limits(wall_s=BASE_S, memory_bytes=MEMORY_BYTES, calls=CALLS)
         )
 
     def look(self, item: Item) -> Item | None:

@@ -1,4 +1,4 @@
-"""Contact sheets: rows of clips, frames from left to right, the skeleton on them, a legend below."""
+"""Contact sheets: rows of clips, frames from left to right with the skeleton on them, a legend."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GAP = 8
 ROW_GAP = 22
 CAPTION = 268
 """Width of the captions on the left."""
-TILE_AREA = 236 * 148
+TILE_AREA = 204 * 204
 CLIP_TILE_AREA = 430 * 270
 """Pixels of a thumbnail, on a sheet and on the page of one clip."""
 CLIP_COLUMNS = 4
@@ -51,11 +51,10 @@ class Strip:
     times: tuple[str, ...]
 
 
-def tile_size(width: int, height: int, *, large: bool = False) -> tuple[int, int]:
-    """Size of the thumbnails of a video of `width` x `height`: the same area for every aspect."""
+def tile_size(aspect: float, *, large: bool = False) -> tuple[int, int]:
+    """Width and height of thumbnails: the same area for every aspect (width / height)."""
     area = CLIP_TILE_AREA if large else TILE_AREA
-    scale = math.sqrt(area / (width * height))
-    return max(round(width * scale), 24), max(round(height * scale), 24)
+    return max(round(math.sqrt(area * aspect)), 24), max(round(math.sqrt(area / aspect)), 24)
 
 
 def draw_sheet(
@@ -103,7 +102,7 @@ def draw_clip_page(
     sheet, canvas = _page(width, height, title, subtitle)
     small = lettering(SMALL)
     for strip, block in zip(strips, heights, strict=True):
-        line = small.fit(" · ".join(strip.lines), width - 2 * MARGIN)
+        line = small.fit(" · ".join(strip.lines[1:]), width - 2 * MARGIN)
         small.draw(canvas, (MARGIN, top + SMALL), line, SOFT)
         for place, (picture, time) in enumerate(zip(strip.pictures, strip.times, strict=True)):
             row, column = divmod(place, columns)

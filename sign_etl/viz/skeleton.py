@@ -1,7 +1,8 @@
 """Keypoints drawn on a picture: body, left hand and right hand apart at a glance.
 
-Colours are of the Okabe-Ito palette, which people with any kind of colour vision tell apart, on a
-dark casing, so that they show on light and dark clothes alike.
+Amber and pink differ in brightness and along blue-yellow, so people with any kind of colour vision
+tell them apart; neither is near skin or the blue and green screens of studios. A dark casing sets
+them off from light and dark clothes alike.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ Colour = tuple[int, int, int]
 
 COLOURS: dict[str, Colour] = {
     "body": (247, 245, 240),
-    "left_hand": (240, 164, 0),
-    "right_hand": (64, 176, 240),
+    "left_hand": (255, 184, 28),
+    "right_hand": (236, 64, 150),
     "face": (247, 245, 240),
 }
 CASING: Colour = (16, 18, 24)
@@ -32,11 +33,13 @@ HIDDEN_BELOW = 0.1
 SOLID_FROM = 0.5
 """Scores between the two are drawn fainter, below the first not at all."""
 
-WIDTH_SHARE = {"body": 0.012, "left_hand": 0.010, "right_hand": 0.010, "face": 0.004}
+WIDTH_SHARE = {"body": 0.012, "left_hand": 0.010, "right_hand": 0.010, "face": 0.006}
 """Line width as a share of the picture's short side."""
 HAND_WIDTH_SHARE = 0.055
 """A hand far away is drawn finer: at most this share of its own extent."""
 MIN_WIDTH = 1.1
+HEAD = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "mouth")
+"""Points of the body that begin so are drawn as finely as a face, which they would cover."""
 STUBS = ("pinky", "index", "thumb")
 """Points of the body that stand for a hand; superfluous where the hand itself was found."""
 
@@ -55,7 +58,7 @@ def draw_skeleton(picture: Image.Image, keypoints: NDArray[Any], kind: Layout) -
     canvas = ImageDraw.Draw(layer)
     points = keypoints[:, :2].astype(np.float64) * big
     alphas = _alphas(keypoints)
-    part_of = {number: part for part, numbers in kind.parts.items() for number in numbers}
+    part_of = _parts_drawn(kind)
     superfluous = _superfluous(kind, alphas)
     lines = []
     for start, end in kind.edges:
@@ -97,6 +100,14 @@ def _alphas(keypoints: NDArray[Any]) -> NDArray[np.float64]:
     # A point far outside (a guessed foot) would stretch lines across the picture for nothing.
     near = (np.abs(np.nan_to_num(keypoints[:, :2].astype(np.float64)) - 0.5) < 1.5).all(axis=1)
     return np.where(known & near, alpha, 0.0)
+
+
+def _parts_drawn(kind: Layout) -> dict[int, str]:
+    parts = {number: part for part, numbers in kind.parts.items() for number in numbers}
+    heads = {
+        number: "face" for number in kind.parts["body"] if kind.points[number].startswith(HEAD)
+    }
+    return parts | heads
 
 
 def _superfluous(kind: Layout, alphas: NDArray[np.float64]) -> set[int]:

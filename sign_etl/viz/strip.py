@@ -12,11 +12,18 @@ from PIL import Image
 from sign_etl.reader import Build, Sample
 from sign_etl.schema.layouts import layout
 from sign_etl.viz.contact_sheet import Strip
+from sign_etl.viz.crop import WHOLE, Span
 from sign_etl.viz.skeleton import GROUND, draw_skeleton
 
 
 def make_strip(
-    build: Build, sample: Sample, backend: str | None, numbers: Sequence[int], tile: tuple[int, int]
+    build: Build,
+    sample: Sample,
+    backend: str | None,
+    numbers: Sequence[int],
+    tile: tuple[int, int],
+    *,
+    shown: Span = WHOLE,
 ) -> Strip:
     """Frames of a sample with the keypoints of one backend on them.
 
@@ -26,17 +33,19 @@ def make_strip(
         backend: whose keypoints; None for the frames alone.
         numbers: which frames, in ascending order.
         tile: width and height that the pictures fit into.
+        shown: part of the frames' width to show.
 
     Raises:
         VerifyError: the bytes of the sample are damaged.
     """
-    pictures = _pictures(build, sample, numbers, tile)
+    pictures = _pictures(build, sample, numbers, tile, shown)
     if backend is not None:
-        keypoints: NDArray[Any] = build.keypoints(sample, backend)
+        keypoints: NDArray[Any] = build.keypoints(sample, backend)[list(numbers)].astype(np.float32)
+        keypoints[..., 0] = (keypoints[..., 0] - shown[0]) / (shown[1] - shown[0])
         kind = layout(build.manifest.poses[backend].layout)
         pictures = [
-            draw_skeleton(picture, keypoints[number], kind)
-            for number, picture in zip(numbers, pictures, strict=True)
+            draw_skeleton(picture, points, kind)
+            for points, picture in zip(keypoints, pictures, strict=True)
         ]
     times = tuple(f"{number / sample.fps:.2f} s" for number in numbers)
     return Strip(label_of(sample), _lines(sample, backend), tuple(pictures), times)
@@ -48,15 +57,18 @@ def label_of(sample: Sample) -> str:
 
 
 def _pictures(
-    build: Build, sample: Sample, numbers: Sequence[int], tile: tuple[int, int]
+    build: Build, sample: Sample, numbers: Sequence[int], tile: tuple[int, int], shown: Span
 ) -> list[Image.Image]:
     # Scaled before drawing: lines then have the same width in every thumbnail.
-    scale = min(tile[0] / sample.width, tile[1] / sample.height)
-    size = (max(1, round(sample.width * scale)), max(1, round(sample.height * scale)))
+    left, right = round(shown[0] * sample.width), round(shown[1] * sample.width)
+    scale = min(tile[0] / (right - left), tile[1] / sample.height)
+    size = (max(1, round((right - left) * scale)), max(1, round(sample.height * scale)))
     if not sample.has_video:
         return [Image.new("RGB", size, GROUND) for _ in numbers]
     return [
-        Image.fromarray(np.ascontiguousarray(frame)).resize(size, Image.Resampling.LANCZOS)
+        Image.fromarray(np.ascontiguousarray(frame[:, left:right])).resize(
+            size, Image.Resampling.LANCZOS
+        )
         for frame in build.frames(sample, numbers)
     ]
 
@@ -64,8 +76,5 @@ def _pictures(
 def _lines(sample: Sample, backend: str | None) -> tuple[str, ...]:
     facts = [sample.split, f"{sample.frames} frames", f"{sample.fps:g} fps"]
     people = [f"signer {sample.signer}"] if sample.signer else []
-    return tuple(
-        line
-        for line in (sample.key, " · ".join(facts), " · ".join([*people, backend or ""]))
-        if line
-    )
+    last = [*people, *([backend] if backend else [])]
+    return tuple(filter(None, (sample.key, " · ".join(facts), " · ".join(last))))

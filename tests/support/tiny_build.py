@@ -142,7 +142,7 @@ def _write(
         plan="0" * 64,
         pipeline=pipeline,
         stages={"pack": "1"},
-        poses={name: pose for name in backends},
+        poses=dict.fromkeys(backends, pose),
         counts={"written": clips, "failed": 1},
         reasons={"link-dead": 1},
         splits={split: sum(row["split"] == split for row in rows) for split in splits},
@@ -197,13 +197,21 @@ def signer_keypoints(frames: int, phase: float = 0.0) -> NDArray[np.float32]:
     keypoints = np.full((frames, kind.size, kind.channels), np.nan, np.float32)
     keypoints[..., -1] = 0
     still = {
-        **{"nose": (0.5, 0.22), "left_eye": (0.53, 0.19), "right_eye": (0.47, 0.19)},
-        **{"left_eye_inner": (0.515, 0.19), "left_eye_outer": (0.545, 0.19)},
-        **{"right_eye_inner": (0.485, 0.19), "right_eye_outer": (0.455, 0.19)},
-        **{"left_ear": (0.57, 0.21), "right_ear": (0.43, 0.21)},
-        **{"mouth_left": (0.52, 0.26), "mouth_right": (0.48, 0.26)},
-        **{"left_shoulder": (0.64, 0.42), "right_shoulder": (0.36, 0.42)},
-        **{"left_hip": (0.59, 0.88), "right_hip": (0.41, 0.88)},
+        "nose": (0.5, 0.22),
+        "left_eye": (0.53, 0.19),
+        "right_eye": (0.47, 0.19),
+        "left_eye_inner": (0.515, 0.19),
+        "left_eye_outer": (0.545, 0.19),
+        "right_eye_inner": (0.485, 0.19),
+        "right_eye_outer": (0.455, 0.19),
+        "left_ear": (0.57, 0.21),
+        "right_ear": (0.43, 0.21),
+        "mouth_left": (0.52, 0.26),
+        "mouth_right": (0.48, 0.26),
+        "left_shoulder": (0.64, 0.42),
+        "right_shoulder": (0.36, 0.42),
+        "left_hip": (0.59, 0.88),
+        "right_hip": (0.41, 0.88),
     }
     turn = 2 * np.pi * np.arange(frames) / max(frames, 1) + phase
     left = np.stack([0.68 + 0.08 * np.cos(turn), 0.50 + 0.12 * np.sin(turn)], axis=1)
@@ -300,7 +308,7 @@ def _sample(
         **described,
         source={"codec": "h264"},
         video={"source_us": [round(1e6 * at / FPS) for at in range(len(frames))]},
-        poses={name: pose for name in backends},
+        poses=dict.fromkeys(backends, pose),
     )
     return Sample(
         key=fact["key"],

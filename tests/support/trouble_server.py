@@ -198,22 +198,22 @@ class _Handler(BaseHTTPRequestHandler):
         self.head(200, len(data), Content_Type=media_type, **headers)
         self.wfile.write(data)
 
-    def file(
-        self, *, sent: int | None = None, ranges: bool = True, etag: str | None = None
-    ) -> None:
+    def file(self, *, sent: int | None = None, ranges: bool = True, etag: str | None = "") -> None:
         """The media file, or what the Range header wants of it.
 
         Args:
             sent: stop after so many bytes, whatever the head announces.
             ranges: honour Range.
-            etag: another one than the true one.
+            etag: another one than the true one, or none.
         """
-        etag = etag or self.etag
-        marks = {"ETag": etag, "Last_Modified": MODIFIED, "Content_Type": "video/mp4"}
-        wanted = self.headers.get("Range")
         if self.owner.content(self.name) is None:
             self.status(404)  # no trouble of ours: the test names a file that is not there
             return
+        etag = self.etag if etag == "" else etag
+        marks = {"Last_Modified": MODIFIED, "Content_Type": "video/mp4"}
+        if etag is not None:
+            marks["ETag"] = etag
+        wanted = self.headers.get("Range")
         start = 0
         if ranges:
             marks["Accept_Ranges"] = "bytes"
@@ -268,8 +268,7 @@ def _hang(request: _Handler) -> None:
 
 
 def _stall(request: _Handler) -> None:
-    request.head(200, len(request.content), Content_Type="video/mp4")
-    request.wfile.write(request.content[: request.half])
+    request.file(sent=request.half)
     request.wfile.flush()
     request.owner.closing.wait()
 
@@ -289,6 +288,10 @@ def _cut_once(request: _Handler) -> None:
 
 def _cut_once_no_range(request: _Handler) -> None:
     request.file(sent=request.half if request.turn == 1 else None, ranges=False)
+
+
+def _cut_once_with(etag: str | None) -> Callable[[_Handler], None]:
+    return lambda request: request.file(sent=request.half if request.turn == 1 else None, etag=etag)
 
 
 def _cut(request: _Handler) -> None:
@@ -391,10 +394,13 @@ TROUBLES: dict[str, Callable[[_Handler], None]] = {
     "hang": _hang,
     "hang-once": _until(1, _hang),
     "stall": _stall,
+    "stall-once": _until(1, _stall),
     "drip": _drip,
     "cut": _cut,
     "cut-once": _cut_once,
     "cut-once-no-range": _cut_once_no_range,
+    "cut-weak": _cut_once_with('W/"weak"'),
+    "cut-dated": _cut_once_with(None),
     "creep": _creep,
     "changed": _changed,
     "lying-range": _lying_range,
@@ -416,6 +422,7 @@ TROUBLES: dict[str, Callable[[_Handler], None]] = {
     "redirect-private": _redirect("http://10.0.0.1/secret.mp4"),
     "redirect-metadata": _redirect("http://169.254.169.254/latest/meta-data/"),
     "redirect-file": _redirect("file:///etc/hostname"),
+    "redirect-away": lambda request: request.status(302, Location=request.name),
     "redirect-on": lambda request: request.status(302, Location=f"{request.path}x"),
     "reset": _reset,
     "referer": _referer,

@@ -31,7 +31,7 @@ WRIST_SINK_CM = 0.3
 
 
 def draw_torso(canvas: Canvas, signer: Signer, x_middle: float, y_shoulders: float) -> None:
-    """Draw shirt, trousers, neck and neckline; positions in pixels."""
+    """Draw shirt, trousers, shoulders and the bare neckline; positions in pixels."""
     scale = canvas.scale
     height, width = canvas.depth.shape
     where = window(canvas.depth.shape, 0, y_shoulders - 9 * scale, width, height)

@@ -1,7 +1,7 @@
 """The head of a signer, drawn once as a height field with features on a centimetre grid.
 
-The features look like decoration, but without a nose and a face the estimator's nose point is off
-by a third of the head.
+The features look like decoration, but without them the estimator's nose point is off by a fifth of
+the head's height.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Light on a finished canvas: a key and a fill lamp, soft occlusion, softened edges, film grain.
 
-Shading is what the estimator needs most: on a flat-coloured figure it loses one hand in ten and
-bends the fingertips of the others.
+Shading is what the estimator needs most: of hands in flat colour it misses one in five on
+one side, and bends the fingertips of those it finds.
 """
 
 from __future__ import annotations

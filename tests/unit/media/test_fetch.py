@@ -152,7 +152,7 @@ def test_another_host_goes_on_while_one_is_paused(server: TroubleServer, tmp_pat
 def test_redirects_are_followed(server: TroubleServer, tmp_path: Path) -> None:
     found = assert_whole(fetch(server, "redirect/a.mp4", tmp_path))
     assert found.url == server.url("ok/a.mp4")
-    assert words(fetch(server, "redirect-gone/a.mp4", tmp_path)) == ("link-dead", "status 404"[:7] + "410")
+    assert words(fetch(server, "redirect-gone/a.mp4", tmp_path)) == ("link-dead", "status 410")
 
 
 def test_redirects_come_to_an_end(server: TroubleServer, tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def test_bytes_behind_the_noted_ones_are_dropped(server: TroubleServer, tmp_path
 
 def test_a_weak_etag_resumes_nothing(server: TroubleServer, tmp_path: Path) -> None:
     fetch(server, "cut-weak/a.mp4", tmp_path, attempts=1)
-    assert left_in(tmp_path) == [".part"]
+    assert left_in(tmp_path) == []
     assert_whole(fetch(server, "cut-weak/a.mp4", tmp_path, attempts=1))
     assert "range" not in server.requests("cut-weak/a.mp4")[1].headers
 
@@ -312,9 +312,7 @@ def test_sources_bring_headers_and_passwords(
     assert not any(word in caplog.text for word in ("s3cret", "pa%3Ass", "bWU6"))
 
 
-def test_a_password_is_not_handed_on_to_another_host(
-    server: TroubleServer, tmp_path: Path
-) -> None:
+def test_a_password_is_not_handed_on_to_another_host(server: TroubleServer, tmp_path: Path) -> None:
     with TroubleServer({"a.mp4": CLIP}) as other:
         address = f"http://me:pass@127.0.0.1:{other.port}/redirect/a.mp4"
         assert_whole(make_fetcher().fetch(Source("1", address), tmp_path))
@@ -327,13 +325,20 @@ def test_a_password_is_not_handed_on_to_another_host(
 
 def test_a_stop_ends_a_hanging_read(server: TroubleServer, tmp_path: Path) -> None:
     stop = threading.Event()
-    timer = threading.Timer(0.2, stop.set)
-    timer.start()
-    source = Source("1", server.url("stall/a.mp4"))
+
+    def stop_when_bytes_came() -> None:
+        while not any(part.stat().st_size for part in tmp_path.glob("*.part")):
+            stop.wait(0.01)
+        stop.set()
+
+    source = Source("1", server.url("stall-once/a.mp4"))
+    watcher = threading.Thread(target=stop_when_bytes_came)
+    watcher.start()
     with pytest.raises(Stopped):
         make_fetcher(idle_timeout_s=3600).fetch(source, tmp_path, stop=stop)
-    timer.join()
-    assert left_in(tmp_path) == []  # the server gave no validator to resume by
+    watcher.join()
+    assert_whole(make_fetcher().fetch(source, tmp_path))
+    assert server.statuses("stall-once/a.mp4") == [200, 206]
 
 
 def test_a_stop_before_the_start_asks_nobody(server: TroubleServer, tmp_path: Path) -> None:
@@ -346,12 +351,14 @@ def test_a_stop_before_the_start_asks_nobody(server: TroubleServer, tmp_path: Pa
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_a_full_disk_is_no_fault_of_the_source(server: TroubleServer, tmp_path: Path) -> None:
-    fetch(server, "cut-weak/a.mp4", tmp_path, attempts=1)
+    fetch(server, "cut-once/a.mp4", tmp_path, attempts=1)
+    (note,) = tmp_path.glob("*.part.json")
     (part,) = tmp_path.glob("*.part")
+    note.unlink()
     part.unlink()
     part.symlink_to("/dev/full")
     with pytest.raises(DiskError):
-        fetch(server, "cut-weak/a.mp4", tmp_path, attempts=1)
+        fetch(server, "cut-once/a.mp4", tmp_path, attempts=1)
 
 
 def test_index_files_of_any_kind(server: TroubleServer, tmp_path: Path) -> None:

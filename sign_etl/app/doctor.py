@@ -1,0 +1,238 @@
+"""What this machine can do, checked by trying: packages, libraries, codecs, weights, disk, GPU."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+from sign_etl import __version__
+from sign_etl.app.pose import weights_state
+from sign_etl.core.content import CONTENT_KINDS, content_dir
+from sign_etl.core.errors import SignEtlError
+from sign_etl.core.places import cache_folder, default_store, weights_folder
+from sign_etl.core.store import Store
+from sign_etl.pose.base import BACKENDS
+from sign_etl.schema.replies import CheckPart, Doctor
+
+PYTHONS = ((3, 11), (3, 13))
+"""Oldest and newest Python."""
+LOW_DISK_BYTES = 5_000_000_000
+"""With less free space a build of any size ends early."""
+GPU_TIMEOUT_S = 10.0
+
+EXTRAS = {
+    "blazepose": ("mediapipe",),
+    "rtmpose": ("rtmlib", "onnxruntime"),
+    "ray": ("ray", "pandas"),
+    "youtube": ("yt-dlp",),
+    "train": ("torch", "webdataset", "decord"),
+    "export": ("webdataset", "pandas"),
+}
+"""Packages by extra, as in pyproject.toml."""
+
+LIBRARIES = (("libEGL.so.1", "libegl1"), ("libGLESv2.so.2", "libgles2"))
+"""System libraries that mediapipe links, with their Debian packages."""
+
+State = Literal["ok", "absent", "bad"]
+
+
+def doctor(store: str | None = None) -> Doctor:
+    """Check this machine.
+
+    Args:
+        store: URL of the store to check; default the one in the cache folder.
+    """
+    checks: list[CheckPart] = []
+    for look in (
+        _base,
+        _extras,
+        _libraries,
+        _codecs,
+        _weights,
+        lambda: _disk(store),
+        _gpu,
+        _youtube,
+    ):
+        checks += look()
+    return Doctor(healthy=all(check.state != "bad" for check in checks), checks=tuple(checks))
+
+
+def _base() -> Iterator[CheckPart]:
+    oldest, newest = PYTHONS
+    fits = oldest <= sys.version_info[:2] <= newest
+    wanted = f"{oldest[0]}.{oldest[1]} to {newest[0]}.{newest[1]}"
+    yield _part(
+        "base",
+        "Python",
+        "ok" if fits else "bad",
+        platform.python_version(),
+        f"use Python {wanted}",
+    )
+    yield _part("base", "platform", "ok", platform.platform())
+    yield _part("base", "processors", "ok", f"{_processors()} to use")
+    yield _part("base", "sign-etl", "ok", __version__)
+    for kind in CONTENT_KINDS:
+        try:
+            detail, state, hint = str(content_dir(kind)), "ok", None
+        except SignEtlError as error:
+            detail, state, hint = error.message, "bad", error.hint
+        yield _part("base", kind, "ok" if state == "ok" else "bad", detail, hint)
+
+
+def _extras() -> Iterator[CheckPart]:
+    for extra, packages in EXTRAS.items():
+        versions = {package: _version(package) for package in packages}
+        missing = [package for package, version in versions.items() if version is None]
+        detail = ", ".join(
+            f"{package} {version or 'absent'}" for package, version in versions.items()
+        )
+        hint = f"pip install 'sign-etl[{extra}]'"
+        yield _part("extras", extra, "absent" if missing else "ok", detail, hint)
+
+
+def _libraries() -> Iterator[CheckPart]:
+    if not sys.platform.startswith("linux"):
+        return
+    needed = _version("mediapipe") is not None
+    for library, package in LIBRARIES:
+        try:
+            ctypes.CDLL(library)
+        except OSError:
+            hint = f"sudo apt-get install -y --no-install-recommends {package}"
+            detail = "not found; blazepose cannot run without it"
+            yield _part("libraries", library, "bad" if needed else "absent", detail, hint)
+        else:
+            yield _part("libraries", library, "ok", "loads")
+
+
+def _codecs() -> Iterator[CheckPart]:
+    hint = "pip install --force-reinstall av"
+    try:
+        import av
+    except ImportError as error:
+        yield _part("codecs", "PyAV", "bad", f"does not import: {error}", hint)
+        return
+    yield _part("codecs", "PyAV", "ok", av.__version__)
+    try:
+        frames = _h264_round_trip()
+    except (av.FFmpegError, ValueError) as error:
+        yield _part("codecs", "H.264", "bad", f"does not work: {error}", hint)
+        return
+    state: State = "ok" if frames == 2 else "bad"
+    yield _part("codecs", "H.264", state, "libx264 encodes, h264 decodes", hint)
+
+
+def _h264_round_trip() -> int:
+    """Encode two frames with libx264 and count those that come back."""
+    import io
+
+    import av
+    import numpy as np
+
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=Fraction(25))
+        stream.width = stream.height = 64
+        stream.pix_fmt = "yuv420p"
+        for level in (0, 255):
+            picture = np.full((64, 64, 3), level, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    file.seek(0)
+    with av.open(file, format="mp4") as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+def _weights() -> Iterator[CheckPart]:
+    for name in BACKENDS.names():
+        try:
+            state = weights_state(BACKENDS.get(name))
+        except (SignEtlError, ImportError) as error:
+            yield _part("weights", name, "bad", f"the backend does not load: {error}")
+            continue
+        if state == "none":
+            continue
+        known: State = "ok" if state == "present" else "absent" if state == "missing" else "bad"
+        detail = f"{state} in {weights_folder()}"
+        yield _part("weights", name, known, detail, f"sign-etl pose fetch {name}")
+
+
+def _disk(store: str | None) -> Iterator[CheckPart]:
+    for name, folder in (("here", Path.cwd()), ("cache", cache_folder())):
+        free_bytes = shutil.disk_usage(_existing(folder)).free
+        state: State = "ok" if free_bytes >= LOW_DISK_BYTES else "absent"
+        detail = f"{free_bytes / 1e9:.1f} GB free in {folder}"
+        yield _part("disk", name, state, detail, "free some space, or choose another disk")
+    try:
+        root = Store(store or str(default_store())).root
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=root) as file:
+            file.write(b"sign-etl")
+    except (OSError, SignEtlError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        hint = "choose another folder with --store, or set SIGN_ETL_CACHE"
+        yield _part("disk", "store", "bad", f"cannot be written: {reason}", hint)
+    else:
+        yield _part("disk", "store", "ok", f"{root} can be written")
+
+
+def _gpu() -> Iterator[CheckPart]:
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        yield _part("gpu", "NVIDIA", "absent", "none found; nothing here needs one")
+        return
+    command = [program, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=GPU_TIMEOUT_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        yield _part("gpu", "NVIDIA", "absent", f"nvidia-smi does not answer: {error}")
+        return
+    if done.returncode:
+        yield _part("gpu", "NVIDIA", "absent", "nvidia-smi finds no working driver")
+        return
+    for line in done.stdout.strip().splitlines():
+        yield _part("gpu", "NVIDIA", "ok", line)
+
+
+def _youtube() -> Iterator[CheckPart]:
+    if _version("yt-dlp") is None:
+        return
+    from sign_etl.media.youtube import youtube_runtime
+
+    runtime = youtube_runtime()
+    detail = runtime or "none found: YouTube clips will be rejected (missing-tool)"
+    hint = "install Deno (https://deno.com) or Node.js 22 or newer"
+    yield _part("youtube", "JavaScript", "ok" if runtime else "absent", detail, hint)
+
+
+def _part(group: str, name: str, state: State, detail: str, hint: str | None = None) -> CheckPart:
+    hint = hint if state != "ok" else None
+    return CheckPart(group=group, name=name, state=state, detail=detail, hint=hint)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _existing(folder: Path) -> Path:
+    return next(path for path in (folder, *folder.absolute().parents) if path.exists())
+
+
+def _processors() -> int:
+    count: Callable[[], int | None] = getattr(os, "process_cpu_count", os.cpu_count)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else count() or 1

@@ -1,0 +1,137 @@
+"""Pose backends: what there is, what is installed, and their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel
+
+from sign_etl.app.options import option_parts
+from sign_etl.core.canonical import sha256_file
+from sign_etl.core.errors import AccessError
+from sign_etl.core.places import weights_folder
+from sign_etl.pose.base import BACKENDS, PoseBackend, WeightsFile
+from sign_etl.schema.config import checked_options
+from sign_etl.schema.document import Document, DocumentError, with_settings
+from sign_etl.schema.layouts import layout
+from sign_etl.schema.replies import BackendPart, PoseFetch, PoseInfo, PoseList, WeightsPart
+
+FileState = Literal["present", "missing", "damaged"]
+
+
+def backends() -> PoseList:
+    """All pose backends."""
+    return PoseList(backends=tuple(_part(BACKENDS.get(name)) for name in BACKENDS.names()))
+
+
+def backend_info(name: str, settings: Iterable[str] = ()) -> PoseInfo:
+    """Everything about one backend.
+
+    Args:
+        name: of the backend.
+        settings: options `key=value`, which may change layout and weights.
+
+    Raises:
+        ConfigError: there is none of this name, or a wrong option.
+    """
+    backend = BACKENDS.get(name)
+    options = _options(backend, settings)
+    points = layout(backend.layout(options))
+    return PoseInfo(
+        backend=_part(backend, options),
+        version=backend.version,
+        points=points.points,
+        channels=points.channels,
+        weights=_weights(backend, options),
+        folder=str(weights_folder()),
+        options=option_parts(backend.options),
+    )
+
+
+def fetch_weights(name: str, settings: Iterable[str] = ()) -> PoseFetch:
+    """Bring the missing model files of a backend, verified.
+
+    Args:
+        name: of the backend.
+        settings: options `key=value`, which may ask for more files.
+
+    Raises:
+        ConfigError: there is none of this name, or a wrong option.
+        AccessError: they cannot be had; the hint says what to do.
+    """
+    backend = BACKENDS.get(name)
+    options = _options(backend, settings)
+    folder = weights_folder()
+    backend.fetch(options, folder)
+    weights = _weights(backend, options)
+    wrong = [part.name for part in weights if part.state != "present"]
+    if wrong:
+        raise AccessError(
+            f"the weights of `{name}` are not what they must be: {', '.join(wrong)}",
+            hint=f"delete {folder} and run `sign-etl pose fetch {name}` again",
+        )
+    return PoseFetch(backend=name, folder=str(folder), weights=weights)
+
+
+def weights_state(
+    backend: PoseBackend, options: BaseModel | None = None
+) -> Literal["none", "present", "missing", "damaged"]:
+    """Whether the model files of a backend are there and right, read to their last byte."""
+    chosen = backend.options({}) if options is None else options
+    states = {part.state for part in _weights(backend, chosen)}
+    if not states:
+        return "none"
+    if "damaged" in states:
+        return "damaged"
+    return "missing" if "missing" in states else "present"
+
+
+def _part(backend: PoseBackend, options: BaseModel | None = None) -> BackendPart:
+    from sign_etl.pose.weights import installed
+
+    chosen = backend.options({}) if options is None else options
+    return BackendPart(
+        name=backend.name,
+        title=backend.title,
+        layout=backend.layout(chosen),
+        extra=backend.extra,
+        installed=backend.extra is None or installed(backend),
+        weights=weights_state(backend, chosen),
+    )
+
+
+def _options(backend: PoseBackend, settings: Iterable[str]) -> BaseModel:
+    document = with_settings(Document({}, f"the options of `{backend.name}`"), settings)
+    hint = f"see `sign-etl pose info {backend.name}`"
+    problems = checked_options(backend.options, document.values, document, (), hint=hint)
+    if problems:
+        raise DocumentError(problems, document.origin)
+    return backend.options(document.values)
+
+
+def _weights(backend: PoseBackend, options: BaseModel) -> tuple[WeightsPart, ...]:
+    folder = weights_folder()
+    return tuple(
+        WeightsPart(
+            name=file.name,
+            sha256=file.sha256,
+            size_bytes=file.size_bytes,
+            licence=file.licence,
+            origin=file.origin,
+            state=_state(file, folder),
+        )
+        for file in backend.weights(options)
+    )
+
+
+def _state(file: WeightsFile, folder: Path) -> FileState:
+    path = folder / file.name
+    try:
+        right = path.stat().st_size == file.size_bytes and sha256_file(path) == file.sha256
+    except FileNotFoundError:
+        return "missing"
+    except OSError:
+        return "damaged"
+    return "present" if right else "damaged"
