@@ -149,8 +149,8 @@ def _h264_round_trip() -> int:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode(None))
     file.seek(0)
-    with av.open(file, format="mp4") as container:
-        return sum(1 for _ in container.decode(video=0))
+    with av.open(file, "r", format="mp4") as container:
+        return len(list(container.decode(video=0)))
 
 
 def _weights() -> Iterator[CheckPart]:

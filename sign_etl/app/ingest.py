@@ -1,4 +1,7 @@
-"""`ingest`: from a data set's name to a verified build; running it again finishes what is missing."""
+"""`ingest`: from a data set's name to a verified build.
+
+Running it again finishes what is missing and repeats nothing that is done.
+"""
 
 from __future__ import annotations
 

@@ -10,10 +10,12 @@ from sign_etl.app.pipelines import load
 from sign_etl.core.canonical import digest
 from sign_etl.core.errors import MissingExtraError
 from sign_etl.core.places import cache_folder, default_store, weights_folder
+from sign_etl.core.store import Store
 from sign_etl.pose.base import BACKENDS
 from sign_etl.recipes.base import RECIPES, Recipe, RecipeOptions
 from sign_etl.run.plan import Plan, make_plan
 from sign_etl.schema.pipeline import Pipeline
+from sign_etl.schema.records import STATE_FOLDER
 from sign_etl.stages.setup import PoseSetup, Setup
 
 
@@ -107,17 +109,16 @@ def prepare(request: IngestRequest, *, weights: bool = True) -> Prepared:
         labels=recipe.labels(root, options),
     )
     media = recipe.media(root, options)
+    build = request.out or Path("builds") / pipeline.name
     setup = Setup(
         pipeline=pipeline.model_dump(mode="json", by_alias=True),
-        store=request.store or str(default_store()),
+        store=str(Store(request.store or default_store()).root),
         recipe=recipe.name,
+        sources=str((build / STATE_FOLDER / "sources").absolute()),
         media=str(media.absolute()) if media else None,
         weights=str(weights_folder()),
-        poses=tuple(
-            pose_setup(name, raw, weights=weights) for name, raw in pipeline.pose.items()
-        ),
+        poses=tuple(pose_setup(name, raw, weights=weights) for name, raw in pipeline.pose.items()),
     )
-    build = request.out or Path("builds") / pipeline.name
     return Prepared(pipeline, recipe, options, setup, plan, build)
 
 

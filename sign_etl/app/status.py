@@ -49,6 +49,9 @@ def status(build: Path) -> dict[str, Any]:
         "outcomes": dict(sorted(outcomes.items())),
         "reasons": dict(sorted(reasons.items())),
         "retryable": retryable,
-        "shards": {"finished": sum((build / path).exists() for path in shards), "planned": len(shards)},
+        "shards": {
+            "finished": sum((build / path).exists() for path in shards),
+            "planned": len(shards),
+        },
         "published": (build / MANIFEST).exists(),
     }

@@ -32,7 +32,8 @@ class StopRequest(threading.Event):
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
     """While the block runs, SIGINT and SIGTERM set the event. Without effect outside of the main
-    thread, where Python takes no signals."""
+    thread, where Python takes no signals.
+    """
     stop = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield stop

@@ -111,7 +111,7 @@ def ingest(
     """
     from sign_etl.app.ingest import ingest
     from sign_etl.app.prepare import IngestRequest
-    from sign_etl.schema.replies import Ingest
+    from sign_etl.schema.build_replies import Ingest
 
     out = Output.of(as_json=as_json, quiet=quiet)
     request = IngestRequest(
@@ -198,6 +198,8 @@ def demo(
     out_path: Annotated[Path, typer.Option("--out", "-o", help="The build folder.")] = Path(
         "demo-build"
     ),
+    store: StoreUrl = None,
+    jobs: Jobs = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
@@ -207,11 +209,11 @@ def demo(
     Two of its clips are broken on purpose, to show how rejects look.
     """
     from sign_etl.app.demo import demo
-    from sign_etl.schema.replies import Demo
+    from sign_etl.schema.build_replies import Demo
 
     out = Output.of(as_json=as_json, quiet=quiet)
     with ProgressDisplay(out) as progress:
-        result = demo(out_path, progress=progress)
+        result = demo(out_path, store=store, jobs=jobs, progress=progress)
     reply = Demo(
         build=str(result.build),
         counts=dict(result.counts),
@@ -219,6 +221,7 @@ def demo(
         shards=result.shards,
         size_bytes=result.size_bytes,
         seconds=result.seconds,
+        sheet=str(result.sheet),
         backend=result.backend,
         error_px=None if result.error_px is None else dict(result.error_px),
         note=result.note,
@@ -229,13 +232,14 @@ def demo(
     if reply.error_px is not None:
         errors = ", ".join(f"{part} {error:.1f} px" for part, error in reply.error_px.items())
         out.text(f"Median error of {reply.backend} against the true joints: {errors}")
+    out.text(f"A picture of some: {reply.sheet}")
     if reply.note:
-        out.note(reply.note)
+        out.warn(reply.note)
 
 
 def _tell_plan(out: Output, request: IngestRequest) -> None:
     from sign_etl.app.plan import plan
-    from sign_etl.schema.replies import Plan
+    from sign_etl.schema.build_replies import Plan
 
     reply = Plan.model_validate(plan(request).to_json())
     out.data(reply.to_json(), schema=reply.command)

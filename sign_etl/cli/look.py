@@ -20,7 +20,7 @@ Build = Annotated[Path, typer.Argument(metavar="BUILD", help="The build folder."
 def status(build: Build, as_json: AsJson = False, verbose: Verbose = 0) -> None:
     """Tell how far a build is, from its files alone."""
     from sign_etl.app.status import status
-    from sign_etl.schema.replies import Status
+    from sign_etl.schema.build_replies import Status
 
     out = Output.of(as_json=as_json)
     facts = status(build)
@@ -34,7 +34,7 @@ def verify(
 ) -> None:
     """Check every shard and table of a build against its manifest (exit 1 where they differ)."""
     from sign_etl.app.verify import verify
-    from sign_etl.schema.replies import Verify
+    from sign_etl.schema.build_replies import Verify
 
     out = Output.of(as_json=as_json, quiet=quiet)
     result = verify(build)
@@ -87,7 +87,7 @@ def show(
 ) -> None:
     """Draw clips of a build with their keypoints into one picture, and print its path."""
     from sign_etl.app.show import show
-    from sign_etl.schema.replies import Show
+    from sign_etl.schema.build_replies import Show
 
     out = Output.of(as_json=as_json, quiet=quiet)
     path = out_path or Path.cwd()

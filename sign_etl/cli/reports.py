@@ -10,7 +10,8 @@ import typer
 from sign_etl.cli.output import Output, count_text, size_text
 
 if TYPE_CHECKING:
-    from sign_etl.schema.replies import CheckedPart, Demo, Ingest
+    from sign_etl.schema.build_replies import Demo, Ingest
+    from sign_etl.schema.replies import CheckedPart
 
 Told = tuple[str, str | None]
 

@@ -112,9 +112,7 @@ def _walk(root: Path) -> list[str]:
                     _refuse_undecodable(relative)
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(relative)
-                    elif entry.is_file() and (
-                        not entry.is_symlink() or _inside(entry.path, real_root)
-                    ):
+                    elif entry.is_file(follow_symlinks=False) or _link_inside(entry, real_root):
                         found.append(relative)
         except FileNotFoundError as error:
             raise UsageError(
@@ -129,8 +127,10 @@ def _walk(root: Path) -> list[str]:
     return found
 
 
-def _inside(path: str, real_root: str) -> bool:
-    return os.path.realpath(path).startswith(real_root.rstrip(os.sep) + os.sep)
+def _link_inside(entry: os.DirEntry[str], real_root: str) -> bool:
+    if not entry.is_symlink() or not os.path.isfile(entry.path):
+        return False
+    return os.path.realpath(entry.path).startswith(real_root.rstrip(os.sep) + os.sep)
 
 
 def _refuse_undecodable(relative: str) -> None:

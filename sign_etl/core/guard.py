@@ -230,16 +230,16 @@ class Guard:
         )
 
     def _spawn(self) -> _Child:
-        stderr = tempfile.TemporaryFile()
+        stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
         flags = fcntl.fcntl(stderr.fileno(), fcntl.F_GETFL)
         fcntl.fcntl(stderr.fileno(), fcntl.F_SETFL, flags | os.O_APPEND)
         environment = os.environ | self._environment
         environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
         limits = self._limits
+        numbers = map(str, (limits.memory_bytes, limits.file_bytes, os.getpid()))
         process = subprocess.Popen(
             # -P: a folder that we happen to stand in must not lend its modules.
-            [sys.executable, "-P", "-m", "sign_etl.core.guard_child", self._entry]
-            + [str(limits.memory_bytes), str(limits.file_bytes), str(os.getpid())],
+            [sys.executable, "-P", "-m", "sign_etl.core.guard_child", self._entry, *numbers],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,

@@ -24,6 +24,7 @@ Resolve = Callable[[str, int], list[str]]
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+_HOST = re.compile(rb"[a-z0-9._-]+|[0-9a-f:.]+(%[a-z0-9._-]+)?")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _NAME_ERRORS = {
     getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA") if hasattr(socket, name)
@@ -93,7 +94,7 @@ def parse_address(text: str, base: Address | None = None) -> Address:
         url = httpx.URL(text.strip())
         if base is not None:
             url = base.url.join(url)
-        scheme, host, userinfo = url.scheme, url.host, url.userinfo
+        scheme, port, userinfo = url.scheme, url.port or 0, url.userinfo
         clean = url.copy_with(userinfo=b"", fragment=None)
     except (httpx.InvalidURL, ValueError, TypeError) as error:
         raise AddressRefused(Reason.NO_ADDRESS, "malformed address") from error
@@ -102,7 +103,7 @@ def parse_address(text: str, base: Address | None = None) -> Address:
             raise AddressRefused(Reason.NO_ADDRESS, "malformed address")
         known = scheme if re.fullmatch(r"[a-z]{1,8}", scheme) else "strange"
         raise AddressRefused(Reason.ADDRESS_REFUSED, f"{known} address")
-    if not host:
+    if not _HOST.fullmatch(clean.raw_host) or port > 65535:
         raise AddressRefused(Reason.NO_ADDRESS, "malformed address")
     authorization = None
     if userinfo and base is None:

@@ -126,7 +126,7 @@ class Cut:
                 if not self._from_begin:
                     return False  # it may be the seeking that did it
                 self._check_damage()
-            self._note(last, timed)
+            self._note(timed)
             self._write(self._sampler.push(timed.frame, timed.time_s))
             last = timed
             if self._sampler.done:
@@ -169,13 +169,15 @@ class Cut:
         if self._job.end_s is not None and self._job.end_s <= end_s + self._slack_s:
             return False
         header = self._source.header
-        if self._is_cut or playback.damage:
+        if self._is_cut:
             return True
         if header.duration_s is not None:
             return header.duration_s > end_s + self._slack_s
         # The longest stream may be the sound: compare with the end of all packets.
         whole_s, last_s = header.whole_duration_s, playback.last_packet_s
-        return whole_s is not None and last_s is not None and whole_s > last_s + 2 * self._slack_s
+        if whole_s is not None and last_s is not None:
+            return whole_s > last_s + 2 * self._slack_s
+        return playback.damage > 0
 
     def _check_damage(self) -> None:
         if self._config.partial == "reject":
@@ -201,11 +203,11 @@ class Cut:
     def _too_long(self) -> None:
         raise Refused(Reason.TOO_LONG, f"over {self._config.max_duration_s:g} s")
 
-    def _note(self, last: Timed | None, timed: Timed) -> None:
+    def _note(self, timed: Timed) -> None:
         # The frame on screen at the begin of the span counts too.
         if timed.time_s <= self._job.start_s:
             self._times_s = [timed.time_s]
-        else:
+        elif self._job.end_s is None or timed.time_s < self._job.end_s:
             self._times_s.append(timed.time_s)
         if timed.frame.interlaced_frame:
             self._flags.add("interlaced")

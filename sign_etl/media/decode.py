@@ -24,6 +24,7 @@ READ_BYTES: Final = 1 << 18
 MAX_RATE: Final = 240
 """Rates above this are time bases that a container mistook for rates."""
 
+_RESTART_S = 1
 _DECLARED_BY_HEADER = frozenset({"mp4", "matroska", "avi", "flv", "asf"})
 _JOINED_IN_THE_MIDDLE = frozenset({"mpegts", "mpeg"})
 _TAG_TIME = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
@@ -88,9 +89,7 @@ class Source:
             self._stream = _video_stream(self._input)
             self.header = _header(self._input, self._stream, container)
             if self.header.width * self.header.height > max_pixels:
-                raise Refused(
-                    Reason.TOO_MANY_PIXELS, f"{self.header.width}x{self.header.height}"
-                )
+                raise Refused(Reason.TOO_MANY_PIXELS, f"{self.header.width}x{self.header.height}")
             if min(self.header.width, self.header.height) < 1:
                 raise Refused(Reason.CORRUPT, "no picture size")
         except BaseException:
@@ -145,7 +144,7 @@ class Playback:
 
     Attributes:
         damage: packets or frames that were damaged since the last `forgive`.
-        mended: timestamps that were missing or went backwards.
+        mended: timestamps that were missing or went backwards (such frames are not shown).
         last_packet_s: end of the last packet of any stream, None before the first.
     """
 
@@ -153,7 +152,10 @@ class Playback:
         self._source = source
         self._input = container
         self._stream = stream
-        self._interval_s = 1 / (source.header.fps or Fraction(25))
+        header = source.header
+        self._interval_s = 1 / (header.fps or Fraction(25))
+        # An MP4 lists all its frames: where both rates agree, none is longer than another.
+        self._even = source.container == "mp4" and header.average_fps == header.real_fps
         self.damage = 0
         self.mended = 0
         self.last_packet_s: Fraction | None = None
@@ -171,9 +173,18 @@ class Playback:
             if origin_s is None:
                 origin_s = (stamp or 0) * base
             time_s = None if stamp is None else stamp * base - origin_s
-            if time_s is None or (before is not None and time_s <= before):
+            if before is not None and (time_s is None or time_s <= before):
                 self.mended += 1
-                time_s = Fraction(0) if before is None else before + self._interval_s
+                if time_s is not None and before - time_s < _RESTART_S:
+                    continue  # its time to be shown is over
+                if time_s is not None:  # the clock starts again: go on where it was
+                    origin_s -= before + self._interval_s - time_s
+                time_s = before + self._interval_s
+            if time_s is None:
+                self.mended += 1
+                time_s = Fraction(0)
+            if before is not None and self._even and 2 * (time_s - before) > 3 * self._interval_s:
+                self.damage += 1  # the decoder lost frames and did not say so
             before = time_s
             self.damage += frame.is_corrupt
             yield Timed(frame, time_s, frame.duration * base if frame.duration > 0 else None)

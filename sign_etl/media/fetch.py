@@ -31,7 +31,14 @@ from sign_etl.media.body import receive
 from sign_etl.media.connection import Budget, Line
 from sign_etl.media.fetched import Fetched, fetch_reject
 from sign_etl.media.partial import Partial, Progress
-from sign_etl.media.politeness import Clock, HostGates, HostPaused, WallClock, backoff_s
+from sign_etl.media.politeness import (
+    PAUSED,
+    Clock,
+    HostGates,
+    HostPaused,
+    WallClock,
+    backoff_s,
+)
 from sign_etl.media.trouble import NETWORK_ERRORS, Trouble, of_error
 from sign_etl.schema.clip import Source
 from sign_etl.schema.outcome import Reason, Reject
@@ -41,7 +48,6 @@ __all__ = ["Fetched", "Fetcher"]
 
 MAX_REDIRECTS = 10
 REDIRECTS = (301, 302, 303, 307, 308)
-PAUSED = "the host asked for a pause"
 _OWN_HEADERS = ("authorization", "cookie")
 """Meant for the first host only, not for one that it redirects to."""
 
@@ -215,6 +221,9 @@ class Fetcher:
             if isinstance(ended, Trouble) and ended.retry_after_s is not None:
                 if ended.retry_after_s > self._config.max_retry_after_s:
                     gate.close_for(ended.retry_after_s)
+                    log.info(
+                        "%s asks for a pause of %.0f s", address.authority, ended.retry_after_s
+                    )
                     raise HostPaused
                 gate.slow_down(ended.retry_after_s)
             if not isinstance(ended, Address):

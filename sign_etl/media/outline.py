@@ -9,11 +9,12 @@ import os
 from typing import IO
 
 _EBML_SEGMENT = b"\x18\x53\x80\x67"
+_TS_PACKET_BYTES = 188
 _MAX_BOXES = 100_000
 
 
 def cut_short(file: IO[bytes], container: str) -> bool:
-    """True if the top level of an MP4 or Matroska file reaches beyond its end.
+    """True if an MP4, Matroska, SWF, GIF or MPEG-TS file lacks its end.
 
     Other containers are streams or carry sizes that writers often get wrong: False for them.
 
@@ -26,6 +27,15 @@ def cut_short(file: IO[bytes], container: str) -> bool:
         return _boxes_end(file, size) > size
     if container == "matroska":
         return _segment_end(file, size) > size
+    if container == "swf":
+        file.seek(0)
+        head = file.read(8)  # compressed files tell another length
+        return head[:3] == b"FWS" and int.from_bytes(head[4:8], "little") > size
+    if container == "gif":
+        file.seek(max(0, size - 64))
+        return b"\x3b" not in file.read()  # the trailer; some writers pad after it
+    if container == "mpegts":
+        return size % _TS_PACKET_BYTES != 0
     return False
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from av.filter import Graph
@@ -55,8 +55,9 @@ UPRIGHT: Final = Orientation(0, False, ())
 
 def orientation(frame: VideoFrame) -> Orientation:
     """What the display matrix of `frame` asks for (signs as in ffmpeg's own autorotation)."""
+    side_data: Any = frame.side_data  # its annotations know motion vectors only
     try:
-        raw = bytes(frame.side_data["DISPLAYMATRIX"])  # type: ignore[literal-required]
+        raw = bytes(side_data["DISPLAYMATRIX"])
     except KeyError:
         return UPRIGHT
     a, b, _, c, d = (int(value) for value in np.frombuffer(raw[:20], dtype=np.int32))
@@ -248,6 +249,6 @@ def _colour(frame: VideoFrame, *, rgb: bool) -> Colour:
 
 def luma(frame: VideoFrame) -> NDArray[np.uint8]:
     """The brightness plane of a planar YUV frame, (height, width) uint8, limited range; a view."""
-    plane = frame.planes[0]
-    rows = np.frombuffer(plane, dtype=np.uint8).reshape(plane.height, plane.line_size)
-    return rows[:, : plane.width]
+    plane: Any = frame.planes[0]  # a buffer, which its annotations do not say
+    flat: NDArray[np.uint8] = np.frombuffer(plane, dtype=np.uint8)
+    return flat.reshape(plane.height, plane.line_size)[:, : plane.width]

@@ -22,6 +22,8 @@ from sign_etl.core.errors import Stopped
 
 POLL_S = 0.1
 MAX_BACKOFF_S = 60.0
+PAUSED = "the host asked for a pause"
+"""Detail of every reject for a paused host: who of them asked it first is a matter of chance."""
 
 
 class HostPaused(Exception):

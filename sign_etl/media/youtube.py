@@ -9,6 +9,7 @@ Since November 2025 yt-dlp wants a JavaScript runtime (deno, node, bun or quickj
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 import time
@@ -20,7 +21,7 @@ from typing import Any
 import httpx
 
 from sign_etl.media.fetched import Fetched, fetch_reject, inspect_file
-from sign_etl.media.politeness import HostGate, HostPaused, check_stop
+from sign_etl.media.politeness import PAUSED, HostGate, HostPaused, check_stop
 from sign_etl.media.trouble import Trouble
 from sign_etl.media.youtube_errors import classify
 from sign_etl.schema.outcome import Reason, Reject
@@ -42,6 +43,9 @@ _ID = re.compile(r"(?:[?&]v=|/(?:embed|shorts|live|v)/|youtu\.be/)([A-Za-z0-9_-]
 # Only plain HTTP, since playlists of segments would need it too.
 _FORMAT = "bestvideo[protocol^=http]/best[protocol^=http]"
 _FORMAT_ORDER = ["res:720", "vcodec:h264", "ext:mp4:m4a"]
+
+
+log = logging.getLogger(__name__)
 
 
 def is_youtube(url: str) -> bool:
@@ -120,10 +124,12 @@ def fetch(
         with gate.request(stop):
             ended = download(address, path, config=config, stop=stop)
     except HostPaused:
-        return fetch_reject(Reason.HOST_PAUSED, "the host asked for a pause")
+        return fetch_reject(Reason.HOST_PAUSED, PAUSED)
     if isinstance(ended, Trouble):
         if ended.reason is Reason.HOST_PAUSED:
             gate.close_for(BOT_WALL_PAUSE_S)
+            log.info("YouTube asks for a pause: %s", ended.detail)
+            return fetch_reject(Reason.HOST_PAUSED, PAUSED)
         return fetch_reject(ended.reason, ended.detail)
     return inspect_file(ended, url=address)
 

@@ -8,7 +8,7 @@ The index is a list of glosses, each with its instances. What one must know to r
   frame means the end. So a span is `(frame_start - 1) / 25` to `frame_end / 25` seconds.
 * WLASL100 and so on are the first K entries of the list, and the place in it is the class id
   (`wlasl_class_list.txt` has it too, with one slip: class 163 is `lose`, not `losear`).
-* 21,083 instances point at 18,187 addresses. One clip may carry up to four words, also in
+* 21,083 instances point at 18,187 addresses. One clip may carry up to five words, also in
   different splits; `video_id` is unique.
 * The `.swf` files of aslpro.com are served only with a Referer of that site.
 
@@ -74,7 +74,7 @@ class Wlasl:
             "of aslpro.com; many links are dead.",
             "Copies trimmed by the authors' start kit were cut by frame number, so those of "
             "videos that do not play at 25 fps are cut at the wrong place.",
-            "107 spans are listed twice under the same word, and some spans stand in several splits.",
+            "107 spans are listed twice under the same word, 442 stand in more than one split.",
         ),
     )
 

@@ -115,13 +115,13 @@ def _load(path: Path) -> Any:
         if data[:2] == b"\x1f\x8b":
             data = gzip.decompress(data)
         return json.loads(data.decode("utf-8-sig"), parse_constant=_refuse_constant)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise _wrong(path, "is a broken gzip file") from error
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise AnnotationError(
             f"cannot read `{path}`: {reason}", hint="check the path given with --annotations"
         ) from error
-    except (EOFError, zlib.error) as error:
-        raise _wrong(path, "is a broken gzip file") from error
     except (ValueError, RecursionError) as error:
         raise _wrong(path, "is no JSON") from error
 

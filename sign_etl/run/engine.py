@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from sign_etl.core.store import Blob, Store
 from sign_etl.run.events import EventLog
 from sign_etl.run.journal import Journal, result_of
 from sign_etl.run.plan import Plan
@@ -22,7 +21,7 @@ from sign_etl.run.progress import Progress, StageProgress
 from sign_etl.run.runner import Broken, Event, Finished, Group, Passed, Runner
 from sign_etl.run.shards import Packer
 from sign_etl.schema.outcome import Reject
-from sign_etl.stages.fetch import FetchStage
+from sign_etl.stages.fetch import FetchStage, release
 from sign_etl.stages.item import Item, Stage, through
 from sign_etl.stages.setup import Setup, clip_stages
 
@@ -88,9 +87,7 @@ class _Engine:
         self._stop = stop
         self._events = events
         self._progress = progress
-        self._store: Store = setup.open_store()
         self._packer = Packer(plan, setup, build)
-        self._keep_sources = setup.choices().fetch.keep_sources
         self._open: dict[str, int] = {}
         """Clips of each source in hand that are not at their end."""
         self._packing: list[Future[list[str]]] = []
@@ -209,8 +206,8 @@ class _Engine:
         if self._open[source_id]:
             return
         del self._open[source_id]
-        if item.source is not None and item.source.owned and not self._keep_sources:
-            self._store.drop(Blob(item.source.sha256, item.source.size_bytes))
+        if item.source is not None:
+            release(item.source)
 
     def _collect(self, *, wait: bool) -> BaseException | None:
         waiting = []
@@ -253,5 +250,3 @@ def _stage_label(reject: Reject, stages: list[str]) -> str:
     if reject.stage.value in stages:
         return reject.stage.value
     return next(name for name in stages if name.startswith(reject.stage.value))
-
-

@@ -165,9 +165,7 @@ def _ledger(plan: Plan, results: Mapping[str, Result]) -> pa.Table:
     return table.select(LEDGER.names).cast(LEDGER).replace_schema_metadata(LEDGER.metadata)
 
 
-def _gate(
-    plan: Plan, build: Path, packed: list[Packed], index: pa.Table, ledger: pa.Table
-) -> None:
+def _gate(plan: Plan, build: Path, packed: list[Packed], index: pa.Table, ledger: pa.Table) -> None:
     """Ledger keys are the plan's, one row each; written keys are those read back from the tars."""
     if ledger["key"].combine_chunks() != plan.table["key"].combine_chunks():
         raise AccountingError("the ledger does not hold the clips of the plan, one row each")

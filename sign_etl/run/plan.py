@@ -311,9 +311,7 @@ def shard_path(dataset: str, split: str, number: int) -> str:
 def _hashes(seed: int, names: Sequence[str]) -> NDArray[np.uint64]:
     """The first 64 bits of sha256(seed, name), which order clips and sources."""
     prefix = f"{seed}\0".encode()
-    packed = b"".join(
-        hashlib.sha256(prefix + name.encode("utf-8")).digest()[:8] for name in names
-    )
+    packed = b"".join(hashlib.sha256(prefix + name.encode("utf-8")).digest()[:8] for name in names)
     return np.frombuffer(packed, dtype=">u8").astype(np.uint64)
 
 

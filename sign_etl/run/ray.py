@@ -140,7 +140,9 @@ class RayRunner:
 
     def _results(self, groups: list[Group], pools: list[_Pool]) -> Iterator[Item | DiskError]:
         rows = [{"row": json.dumps(_group_json(group))} for group in groups]
-        data: ray.data.Dataset = ray.data.from_items(rows, override_num_blocks=max(1, len(rows) // 4))
+        data: ray.data.Dataset = ray.data.from_items(
+            rows, override_num_blocks=max(1, len(rows) // 4)
+        )
         setup = asdict(self._setup)
         fetch, *others = pools
         data = _through(data, _FetchWorker, (setup,), fetch, batch_size=DOWNLOADS)
@@ -183,9 +185,7 @@ def plan_pools(setup: Setup, resources: dict[str, float]) -> list[_Pool]:
             f"the pools want {needed:g} GPUs, the cluster has {gpus:g}",
             hint="set `pools.pose.gpus: 0` to run on CPUs, or use a cluster with GPUs",
         )
-    workers = [
-        count if name == "fetch" else pool.workers or count for name, pool, count in wanted
-    ]
+    workers = [count if name == "fetch" else pool.workers or count for name, pool, count in wanted]
     asked = sum(pool.cpus * count for (_, pool, _), count in zip(wanted, workers, strict=True))
     # Shares only steer placement; scaled down they always fit, and the reads always run.
     scale = min(1.0, (cpus - RESERVED_CPUS) / asked)

@@ -21,10 +21,10 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from sign_etl.core.content import content_dir
 from sign_etl.core.files import write_bytes
-from sign_etl.schema import records
+from sign_etl.schema import build_replies, records, replies
 from sign_etl.schema.layouts import LAYOUTS
 from sign_etl.schema.pipeline import Pipeline
-from sign_etl.schema.replies import REPLIES, Reply
+from sign_etl.schema.replies import Reply
 from sign_etl.schema.tables import INDEX, LEDGER
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -36,6 +36,28 @@ RECORDS: Mapping[str, Any] = {
     "sign-etl/lock/1": records.LockHead | records.LockLine,
 }
 """JSON records of a build by format name; the lock holds one record a line, the head first."""
+
+REPLIES: tuple[type[Reply], ...] = (
+    build_replies.Demo,
+    build_replies.Ingest,
+    build_replies.Plan,
+    build_replies.Show,
+    build_replies.Status,
+    build_replies.Verify,
+    replies.DatasetsInfo,
+    replies.DatasetsList,
+    replies.Doctor,
+    replies.PipelinesCopy,
+    replies.PipelinesList,
+    replies.PipelinesShow,
+    replies.PipelinesValidate,
+    replies.PoseFetch,
+    replies.PoseInfo,
+    replies.PoseList,
+    replies.SchemasList,
+    replies.SchemasValidate,
+)
+"""What commands print with `--json`."""
 
 TABLES: Mapping[str, pa.Schema] = {
     schema.metadata[b"schema"].decode(): schema for schema in (INDEX, LEDGER)

@@ -97,9 +97,7 @@ def load_packed(build: Path, path: str) -> Packed | None:
         return None
 
 
-def pack(
-    store: Store, build: Path, path: str, samples: Sequence[Sample], *, dtype: str
-) -> Packed:
+def pack(store: Store, build: Path, path: str, samples: Sequence[Sample], *, dtype: str) -> Packed:
     """Write one shard, its samples in the given order.
 
     Args:

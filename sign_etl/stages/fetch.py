@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from sign_etl.core.canonical import digest
 from sign_etl.core.files import disk_errors
-from sign_etl.core.store import Store
+from sign_etl.core.store import Blob
 from sign_etl.media.fetch import Fetcher
-from sign_etl.media.fetched import Fetched
 from sign_etl.media.local import MediaFolder
 from sign_etl.schema.clip import Source
 from sign_etl.schema.outcome import Reason, Reject, StageName
@@ -18,6 +19,9 @@ from sign_etl.stages.setup import Setup
 
 VERSION = "1"
 
+SOURCE_FILE = "source"
+"""A download in hand, in a folder of its own."""
+
 
 class FetchStage:
     """Thread-safe: one instance serves all downloads of a process and shares its host limits."""
@@ -25,15 +29,29 @@ class FetchStage:
     name = StageName.FETCH.value
 
     def __init__(self, setup: Setup) -> None:
+        config = setup.choices().fetch
         self._store = setup.open_store()
+        self._sources = Path(setup.sources)
+        self._keep = config.keep_sources
         self._media = MediaFolder(Path(setup.media)) if setup.media else None
-        self._fetcher = Fetcher(setup.choices().fetch)
+        self._fetcher = Fetcher(config)
 
     def look(self, source: Source) -> SourceRef | None:
         """What the store knows of the source; its bytes may have been released since."""
-        path = self._local(source)
-        fingerprint = _local_fingerprint(path) if path else _fingerprint(source)
-        return None if fingerprint is None else look(self._store, fingerprint, path)
+        if self._media is not None:
+            path = self._media.find(source)
+            fingerprint = _local_fingerprint(path) if path else None
+        else:
+            path, fingerprint = None, _fingerprint(source)
+        entry = self._store.get(self.name, fingerprint) if fingerprint else None
+        if entry is None:
+            return None
+        if path is None and self._keep:
+            path = self._store.path(Blob(entry.facts["sha256"], entry.facts["size_bytes"]))
+        owned = path is None
+        return _reference(
+            entry.facts, path or self._sources / entry.fingerprint / SOURCE_FILE, owned
+        )
 
     def run(self, source: Source, stop: threading.Event) -> SourceRef | Reject:
         """Get the bytes.
@@ -49,30 +67,28 @@ class FetchStage:
         fingerprint = _fingerprint(source)
         assert fingerprint is not None
         # Not a scratch folder: what a killed run has downloaded is resumed by the next one.
-        partial = self._store.root / "partial" / fingerprint
-        with disk_errors(self._store.root):
-            partial.mkdir(parents=True, exist_ok=True)
-            fetched = self._fetcher.fetch(source, partial, stop=stop)
+        folder = self._sources / fingerprint
+        with disk_errors(folder):
+            fetched = self._fetcher.fetch(source, folder, stop=stop)
             if isinstance(fetched, Reject):
+                _remove_empty(folder)
                 return fetched
-            facts = {"container": fetched.container, "size_bytes": fetched.size_bytes}
-            entry = self._store.put(
-                self.name,
-                fingerprint,
-                facts=facts,
-                files={"source": fetched.path},
-                known={"source": fetched.sha256},
-            )
-            _remove_empty(partial)
-        path = self._store.path(entry.blobs["source"])
-        return SourceRef(fetched.sha256, fetched.size_bytes, fetched.container, str(path), True)
+            facts = {
+                "container": fetched.container,
+                "size_bytes": fetched.size_bytes,
+                "sha256": fetched.sha256,
+            }
+            path = folder / SOURCE_FILE
+            fetched.path.replace(path)
+            if self._keep:
+                path = self._store.path(self._store.adopt(path, fetched.sha256))
+                _remove_empty(folder)
+            self._store.put(self.name, fingerprint, facts=facts)
+        return _reference(facts, path, owned=not self._keep)
 
     def close(self) -> None:
         """Close connections."""
         self._fetcher.close()
-
-    def _local(self, source: Source) -> Path | None:
-        return self._media.find(source) if self._media else None
 
     def _run_local(self, media: MediaFolder, source: Source) -> SourceRef | Reject:
         fetched = media.fetch(source)
@@ -86,27 +102,19 @@ class FetchStage:
         fingerprint = _local_fingerprint(fetched.path)
         if fingerprint is not None:
             self._store.put(self.name, fingerprint, facts=facts)
-        return _reference(fetched)
+        return _reference(facts, fetched.path, owned=False)
 
 
-def look(store: Store, fingerprint: str, path: Path | None) -> SourceRef | None:
-    """The source that the store knows under `fingerprint`; `path` if it is a local file."""
-    entry = store.get(StageName.FETCH.value, fingerprint)
-    if entry is None:
-        return None
-    facts = entry.facts
-    if path is not None:
-        return SourceRef(facts["sha256"], facts["size_bytes"], facts["container"], str(path), False)
-    blob = entry.blobs["source"]
-    return SourceRef(
-        blob.sha256, blob.size_bytes, facts["container"], str(store.path(blob)), owned=True
-    )
+def release(source: SourceRef) -> None:
+    """Remove the bytes of a source that the build owns, after its last clip."""
+    if source.owned:
+        path = Path(source.path)
+        path.unlink(missing_ok=True)
+        _remove_empty(path.parent)
 
 
-def _reference(fetched: Fetched) -> SourceRef:
-    return SourceRef(
-        fetched.sha256, fetched.size_bytes, fetched.container, str(fetched.path), owned=False
-    )
+def _reference(facts: Mapping[str, Any], path: Path, owned: bool) -> SourceRef:
+    return SourceRef(facts["sha256"], facts["size_bytes"], facts["container"], str(path), owned)
 
 
 def _fingerprint(source: Source) -> str | None:

@@ -20,8 +20,8 @@ class SourceRef:
         sha256: of its bytes.
         size_bytes: their number.
         container: a key of `sign_etl.media.sniff.DEMUXERS`.
-        path: where its bytes are (in the store, or a file of the user's).
-        owned: True where it lies in the store and is released after its last clip.
+        path: where its bytes are.
+        owned: True where this build downloaded it and releases it after its last clip.
     """
 
     sha256: str

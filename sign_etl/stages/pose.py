@@ -30,7 +30,8 @@ class PoseStage:
         self._setup = setup
         self._pose = pose
         self._guard = Guard(
-            "sign_etl.pose.child:estimate", Limits(wall_s=BASE_S, memory_bytes=MEMORY_BYTES, calls=CALLS)
+            "sign_etl.pose.child:estimate",
+            Limits(wall_s=BASE_S, memory_bytes=MEMORY_BYTES, calls=CALLS),
         )
 
     def look(self, item: Item) -> Item | None:

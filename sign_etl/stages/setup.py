@@ -41,6 +41,8 @@ class Setup:
         pipeline: the choices, as JSON (`Pipeline.model_dump`).
         store: URL of the store.
         recipe: name of the recipe.
+        sources: folder of this build for downloads in hand. Not in the store, because a source is
+            released after its last clip, and another build may still need the same bytes.
         media: folder with local files, None where sources are downloaded.
         weights: folder with the model files.
         poses: the backends, in pipeline order.
@@ -49,6 +51,7 @@ class Setup:
     pipeline: Mapping[str, Any]
     store: str
     recipe: str
+    sources: str
     media: str | None
     weights: str
     poses: tuple[PoseSetup, ...]

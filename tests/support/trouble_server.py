@@ -268,7 +268,7 @@ def _hang(request: _Handler) -> None:
 
 
 def _stall(request: _Handler) -> None:
-    request.file(sent=request.half)
+    request.file(sent=request.half, ranges=False)
     request.wfile.flush()
     request.owner.closing.wait()
 

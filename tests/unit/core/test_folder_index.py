@@ -82,6 +82,8 @@ def test_links_do_not_lead_out(tmp_path: Path) -> None:
     (root / "link.mp4").symlink_to(outside / "secret.mp4")
     (root / "folder").symlink_to(outside, target_is_directory=True)
     (root / "alias.mp4").symlink_to(root / "real.mp4")
+    (root / "loop.mp4").symlink_to(root / "loop.mp4")
+    (root / "broken.mp4").symlink_to(root / "absent.mp4")
     index = FolderIndex(root)
     assert index.files() == ["alias.mp4", "real.mp4"]
     assert index.find(["secret", "link", "folder/secret.mp4", "../outside/secret.mp4"]) is None

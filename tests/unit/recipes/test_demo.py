@@ -80,10 +80,10 @@ def test_two_clips_are_broken_on_purpose(drawn: tuple[Path, RecipeOptions]) -> N
     truncated, page = clips[-2:]
     assert truncated.end_s is not None
     frames = 0
-    with av.open(str(root / "media" / truncated.source.names[0]), format="mov") as container:
-        with pytest.raises(av.FFmpegError):
-            for _ in container.decode(video=0):
-                frames += 1
+    path = root / "media" / truncated.source.names[0]
+    with av.open(str(path), format="mov") as container, pytest.raises(av.FFmpegError):
+        for _ in container.decode(video=0):
+            frames += 1
     assert 0 < frames < truncated.end_s * 25
     assert (root / "media" / page.source.names[0]).read_bytes().startswith(b"<!DOCTYPE html>")
     assert all(clip.end_s is None for clip in clips if clip is not truncated)

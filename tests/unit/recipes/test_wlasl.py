@@ -318,7 +318,7 @@ def test_duplicate_ids_name_both_rows(tmp_path: Path) -> None:
         (b'[{"gloss": NaN}]', "is no JSON"),
         (b"\xff\xfe[]", "is no JSON"),
         (gzip.compress(b"[]" * 999)[:30], "broken gzip"),
-        (b"\x1f\x8bno gzip at all", "cannot read|broken gzip"),
+        (b"\x1f\x8bno gzip at all", "broken gzip"),
     ],
 )
 def test_a_file_that_is_no_index(tmp_path: Path, content: bytes, message: str) -> None:

@@ -1,0 +1,359 @@
+"""`verify` finds whatever is done to a build, and names where."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from forge import change_index, change_ledger, change_member
+from tiny_build import encode, gradient, reseal, write_tiny_build
+
+from sign_etl.app.verify import VerifyResult, verify
+from sign_etl.core.canonical import canonical_json
+from sign_etl.core.errors import UsageError, VerifyError
+from sign_etl.core.files import write_json
+from sign_etl.reader import open_build
+
+TAR = "train/tiny-train-000000.tar"
+
+
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_build(tmp_path_factory.mktemp("verify") / "build", clips=6)
+
+
+@pytest.fixture
+def build(pristine: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(pristine, tmp_path / "build"))
+
+
+@pytest.fixture
+def key(build: Path) -> str:
+    """The first sample of the first shard."""
+    return next(iter(open_build(build))).key
+
+
+def only(result: VerifyResult) -> str:
+    assert len(result.problems) == 1, result.problems
+    return result.problems[0]
+
+
+def change_array(change: Callable[[np.ndarray], Any]) -> Callable[[bytes], bytes]:
+    def changed(data: bytes) -> bytes:
+        array = np.load(io.BytesIO(data))
+        result = change(array)
+        buffer = io.BytesIO()
+        np.save(buffer, array if result is None else result)
+        return buffer.getvalue()
+
+    return changed
+
+
+def change_json(**values: Any) -> Callable[[bytes], bytes]:
+    return lambda data: canonical_json(json.loads(data) | values).encode()
+
+
+def change_manifest(build: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    manifest = json.loads((build / "manifest.json").read_bytes())
+    change(manifest)
+    write_json(build / "manifest.json", manifest)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"keep_video": False, "dtype": "float32"},
+        {"backends": ("blazepose", "truth"), "clips": 3},
+        {"backends": (), "clips": 2},
+    ],
+    ids=["plain", "no video", "two backends", "no keypoints"],
+)
+def test_a_good_build_has_no_problems(tmp_path: Path, options: dict[str, Any]) -> None:
+    build = write_tiny_build(tmp_path / "build", **options)
+    done: list[tuple[int, int]] = []
+    result = verify(build, progress=lambda *step: done.append(step))
+    shards = len(list(build.rglob("*.tar")))
+    assert result.problems == ()
+    assert result.ok
+    assert result.samples == options.get("clips", 6)
+    assert result.shards == shards
+    assert result.bytes == sum(path.stat().st_size for path in build.rglob("*.tar"))
+    assert done == [(step, shards) for step in range(1, shards + 1)]
+
+
+def test_a_flipped_byte_in_a_member(build: Path, key: str) -> None:
+    where = open_build(build).sample(key).members["mp4"]
+    data = bytearray((build / TAR).read_bytes())
+    data[where.offset + where.size_bytes // 2] ^= 1
+    (build / TAR).write_bytes(data)
+    assert verify(build).problems == (
+        f"{TAR}: sha256 is not the manifest's",
+        f"{TAR}: {key}: {key}.mp4 has another crc32 than the index says",
+    )
+
+
+def test_a_truncated_tar(build: Path) -> None:
+    data = (build / TAR).read_bytes()
+    (build / TAR).write_bytes(data[: len(data) // 2])
+    problems = verify(build).problems
+    assert problems[0] == f"{TAR}: has {len(data) // 2:,} bytes, the manifest says {len(data):,}"
+    assert any(
+        problem.startswith(TAR) and problem.endswith(("breaks off", "to its end", "mp4`"))
+        for problem in problems[1:]
+    )
+
+
+def test_a_missing_shard(build: Path) -> None:
+    (build / TAR).unlink()
+    assert only(verify(build)) == f"{TAR}: is missing"
+
+
+def test_a_stray_tar(build: Path) -> None:
+    shutil.copy(build / TAR, build / "val" / "tiny-val-000009.tar")
+    assert only(verify(build)) == "val/tiny-val-000009.tar: the manifest does not name it"
+
+
+@pytest.mark.parametrize("name", ["index.parquet", "ledger.parquet", "labels.json"])
+def test_a_file_beside_the_shards(build: Path, name: str) -> None:
+    with (build / name).open("ab") as file:
+        file.write(b"\n")
+    problems = verify(build).problems
+    assert problems[0].startswith(f"{name}: has ")
+    (build / name).unlink()
+    assert verify(build).problems[0] == f"{name}: is missing"
+
+
+def test_an_edited_ledger(build: Path, key: str) -> None:
+    def lie(rows: list[dict[str, Any]]) -> None:
+        rows[0].update(outcome="failed", stage="pose", reason="no-person")
+
+    change_ledger(build, lie)
+    assert set(verify(build).problems) == {
+        "manifest.json: clips by outcome: 1 failed, but there are 2",
+        "manifest.json: clips by outcome: 6 written, but there are 5",
+        "manifest.json: rejects by reason: 0 no-person, but there are 1",
+        f"ledger.parquet: does not say written, in the index: {key}",
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda rows: rows.pop(), "ledger.parquet: has 6 rows, the manifest counts 7 clips"),
+        (lambda rows: rows.append(rows[0]), "ledger.parquet: has keys twice: {key}"),
+        (
+            lambda rows: rows[0].update(signer="somebody"),
+            "ledger.parquet: signer differs from the index: {key}",
+        ),
+        (
+            lambda rows: rows[-1].update(reason="bad-luck"),
+            "ledger.parquet: `bad-luck` is no reason",
+        ),
+    ],
+    ids=["row lost", "row twice", "other signer", "unknown reason"],
+)
+def test_a_forged_ledger(
+    build: Path, key: str, change: Callable[[list[dict[str, Any]]], Any], problem: str
+) -> None:
+    change_ledger(build, change)
+    assert problem.format(key=key) in verify(build).problems
+
+
+def test_a_wrong_label(build: Path, key: str) -> None:
+    def swap(rows: list[dict[str, Any]]) -> None:
+        rows[0]["label_id"] = 0
+
+    change_index(build, swap)
+    problems = verify(build).problems
+    assert f"{TAR}: {key}: has label 'water', labels.json says 'ahoj' for 0" in problems
+    assert f"{TAR}: {key}: label_id is 1 in the record and 0 in the index" in problems
+    assert f"ledger.parquet: label_id differs from the index: {key}" in problems
+
+
+def test_labels_in_another_order(build: Path) -> None:
+    labels = json.loads((build / "labels.json").read_bytes())
+    labels["labels"].reverse()
+    write_json(build / "labels.json", labels)
+    reseal(build)
+    problems = verify(build).problems
+    assert problems[0] == "labels.json: says that the names are sorted, but they are not"
+    assert sum("labels.json says" in problem for problem in problems) == 6
+
+
+def test_a_row_lost_from_the_index(build: Path, key: str) -> None:
+    change_index(build, lambda rows: rows.pop(0))
+    problems = verify(build).problems
+    assert f"{TAR}: has 1 rows in the index, 2 samples" in problems
+    assert f"ledger.parquet: says written, not in the index: {key}" in problems
+    assert any(problem.startswith(f"{TAR}: ") and key in problem for problem in problems)
+
+
+def test_swapped_members(build: Path) -> None:
+    first, second = (sample.key for sample in list(open_build(build))[:2])
+    with tarfile.open(build / TAR) as tar:
+        contents = {info.name: tar.extractfile(info).read() for info in tar}  # type: ignore[union-attr]
+    change_member(build, first, "blazepose.npy", lambda _: contents[f"{second}.json"])
+    assert f"{TAR}: {first}: blazepose.npy cannot be read as an array of numbers" in (
+        verify(build).problems
+    )
+
+
+def test_swapped_records(build: Path) -> None:
+    built = open_build(build)
+    first, second = (sample.key for sample in list(built)[:2])
+    other = built.read(second, "json")
+    change_member(build, first, "json", lambda _: other)
+    problem = f"{TAR}: {first}: key is {second!r} in the record and {first!r} in the index"
+    assert problem in verify(build).problems
+
+
+def test_a_tar_with_times_and_owners(build: Path, key: str) -> None:
+    with tarfile.open(build / TAR) as tar:
+        contents = [(info, tar.extractfile(info).read()) for info in tar]  # type: ignore[union-attr]
+    with tarfile.open(build / TAR, "w", format=tarfile.USTAR_FORMAT) as tar:
+        for info, data in contents:
+            info.mtime, info.uid = 1_700_000_000, 1000
+            tar.addfile(info, io.BytesIO(data))
+    reseal(build)
+    problems = verify(build).problems
+    assert len(problems) == 12
+    assert f"{TAR}: {key}: {key}.json has mtime 1700000000 instead of 0" in problems
+    assert f"{TAR}: {key}: {key}.json has uid 1000 instead of 0" in problems
+
+
+def test_a_member_that_the_index_does_not_name(build: Path) -> None:
+    with tarfile.open(build / TAR, "a", format=tarfile.USTAR_FORMAT) as tar:
+        info = tarfile.TarInfo("extra.txt")
+        info.size = 3
+        tar.addfile(info, io.BytesIO(b"abc"))
+    reseal(build)
+    assert only(verify(build)) == f"{TAR}: has `extra.txt`, which the index does not name"
+
+
+def put(where: Any, value: float) -> Callable[[np.ndarray], None]:
+    def change(array: np.ndarray) -> None:
+        array[where] = value
+
+    return change
+
+
+def other_nan(array: np.ndarray) -> None:
+    bits = array.view(np.uint16)
+    bits[np.isnan(array)] = 0xFE00
+
+
+# Point 0 is the nose, which is estimated in every frame; point 25 is a knee, which never is.
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (other_nan, "has NaN of more than one bit pattern"),
+        (put((0, 0, 3), 1.5), "has scores outside of 0 to 1"),
+        (put((0, 0, 3), np.nan), "has scores outside of 0 to 1"),
+        (put((0, 0, slice(0, 3)), np.nan), "has points that are NaN with a score above 0"),
+        (put((0, 0, 3), 0), "has points with score 0 that are not NaN"),
+        (put((0, 25, 0), 0.5), "has points of which only some coordinates are NaN"),
+        (put((0, 0, 1), np.inf), "has infinite coordinates"),
+        (lambda array: array[:-1], "has shape (11, 75, 4), the record says (12, 75, 4)"),
+        (lambda array: array.astype(np.float32), "is float32, the record says float16"),
+        (
+            lambda array: array.astype(np.float16).astype(object),
+            "cannot be read as an array of numbers",
+        ),
+    ],
+    ids=lambda value: value.replace(" ", "-") if isinstance(value, str) else "",
+)
+def test_keypoints(
+    build: Path, key: str, change: Callable[[np.ndarray], Any], problem: str
+) -> None:
+    change_member(build, key, "blazepose.npy", change_array(change))
+    assert only(verify(build)) == f"{TAR}: {key}: blazepose.npy {problem}"
+
+
+@pytest.mark.parametrize(
+    ("video", "problem"),
+    [
+        (lambda: encode(list(gradient(9))), "has 9 frames, the record says 12"),
+        (lambda: encode(list(gradient(12, 128, 96))), "is 128x96, the record says 160x120"),
+        (lambda: b"ffconcat version 1.0\nfile neighbour.mp4\n", "cannot be opened as a video"),
+    ],
+    ids=["frames", "size", "no video"],
+)
+def test_video(build: Path, key: str, video: Callable[[], bytes], problem: str) -> None:
+    change_member(build, key, "mp4", lambda _: video())
+    assert only(verify(build)) == f"{TAR}: {key}: mp4 {problem}"
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (change_json(fps=30.0), "fps is 30.0 in the record and 25.0 in the index"),
+        (
+            change_json(quality={"body": 0.5, "left_hand": 1.0}),
+            "quality is {'body': 0.5, 'left_hand': 1.0} in the record and "
+            "{'body': 1.0, 'left_hand': 1.0} in the index",
+        ),
+        (change_json(dataset="other"), "is of data set 'other', the manifest says 'tiny'"),
+        (lambda data: data + b"\n", "its record is not canonical JSON"),
+    ],
+    ids=["fps", "quality", "data set", "spelling"],
+)
+def test_record(build: Path, key: str, change: Callable[[bytes], bytes], problem: str) -> None:
+    change_member(build, key, "json", change)
+    assert only(verify(build)) == f"{TAR}: {key}: {problem}"
+
+
+def test_a_record_against_its_schema(build: Path, key: str) -> None:
+    change_member(build, key, "json", change_json(mood="good"))
+    problem = only(verify(build))
+    assert problem.startswith(f"{TAR}: {key}: its record is not what the schema says (mood: ")
+
+
+def test_a_member_less_than_the_pipeline_keeps(build: Path) -> None:
+    change_manifest(build, lambda manifest: manifest["pipeline"]["pack"].update(keep_video=False))
+    problems = verify(build).problems
+    assert len(problems) == 6
+    assert all("the manifest wants blazepose.npy, json" in problem for problem in problems)
+
+
+def test_weights_that_the_manifest_does_not_name(build: Path) -> None:
+    def other(manifest: dict[str, Any]) -> None:
+        manifest["poses"]["blazepose"]["weights"] = {"pose.task": "cd" * 32}
+
+    change_manifest(build, other)
+    problems = verify(build).problems
+    assert len(problems) == 6
+    assert all("another layout, version or weights" in problem for problem in problems)
+
+
+def test_a_manifest_without_its_schema(build: Path) -> None:
+    change_manifest(build, lambda manifest: manifest.pop("licence"))
+    assert only(verify(build)) == "manifest.json is damaged: licence: Field required"
+
+
+def test_a_shard_that_is_wrong_all_over_is_summed_up(tmp_path: Path) -> None:
+    build = write_tiny_build(
+        tmp_path / "build", clips=30, shard_clips=30, splits=("train",), keep_video=False
+    )
+    change_manifest(build, lambda manifest: manifest.update(dataset="other"))
+    problems = verify(build).problems
+    assert len(problems) == 21
+    assert problems[-1] == f"{TAR}: 10 more problems"
+
+
+def test_no_build_is_a_wrong_word(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is not a build"):
+        verify(tmp_path)
+
+
+def test_an_unfinished_build_is_not_verified(build: Path) -> None:
+    (build / "manifest.json").unlink()
+    with pytest.raises(VerifyError, match="did not finish"):
+        verify(build)
