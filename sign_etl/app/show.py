@@ -68,7 +68,7 @@ def _draw(
     else:
         sheet = _sheet(build, rows, clips, frames)
     buffer = io.BytesIO()
-    sheet.save(buffer, "PNG", optimize=True)
+    sheet.save(buffer, "PNG")
     return buffer.getvalue()
 
 

@@ -31,14 +31,16 @@ class StopRequest(threading.Event):
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """While the block runs, SIGINT and SIGTERM set the event. Without effect outside of the main
-    thread, where Python takes no signals.
+    """While the block runs, SIGINT and SIGTERM set the event.
+
+    Without effect outside of the main thread, where Python takes no signals.
     """
     stop = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signals: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM)
+    previous = {number: signal.getsignal(number) for number in signals}
 
     def request(number: int, _: FrameType | None) -> None:
         stop.signal_number = number

@@ -7,23 +7,19 @@ that hostile bytes have taken over must not be able to hand its parent a pickle.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
 import select
 import signal
 import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO, Any, Final
-
-import psutil
+from typing import Any, Final
 
 from sign_etl.core.errors import SignEtlError
+from sign_etl.core.guard_process import Child, spawn
 
 POLL_S: Final = 0.2
 MAX_REPLY_BYTES: Final = 16 << 20
@@ -74,40 +70,6 @@ class Breach:
     stderr: str = ""
 
 
-@dataclass(slots=True)
-class _Child:
-    """A running child and our ends of its pipes."""
-
-    process: subprocess.Popen[bytes]
-    requests: int
-    replies: int
-    stderr: IO[bytes]
-    calls: int = 0
-
-    def last_words(self) -> str:
-        size = self.stderr.seek(0, os.SEEK_END)
-        self.stderr.seek(max(0, size - 4000))
-        return self.stderr.read().decode("utf-8", "replace")
-
-    def trim_stderr(self, above_bytes: int) -> None:
-        # The child appends, so cutting the file under it is safe.
-        if os.fstat(self.stderr.fileno()).st_size > above_bytes:
-            os.ftruncate(self.stderr.fileno(), 0)
-
-    def resident_bytes(self) -> int:
-        try:
-            return int(psutil.Process(self.process.pid).memory_info().rss)
-        except psutil.Error:
-            return 0
-
-    def end(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout, self.stderr):
-            assert stream is not None
-            stream.close()
-
-
 class Guard:
     """Owns one guarded child that runs `target`; starts it when needed, replaces it when it dies.
 
@@ -133,7 +95,7 @@ class Guard:
         )
         self._limits = limits
         self._environment = environment or {}
-        self._child: _Child | None = None
+        self._child: Child | None = None
 
     def __enter__(self) -> Guard:
         return self
@@ -214,10 +176,12 @@ class Guard:
                 return Breach(CRASHED, name, traceback)
         return self._breach(CRASHED, "garbled reply")
 
-    def _start(self) -> _Child:
+    def _start(self) -> Child:
         last_words = ""
         for _ in range(2):  # a machine that is short of something for a moment gets a second try
-            child = self._child = self._spawn()
+            child = self._child = spawn(
+                self._entry, self._limits.memory_bytes, self._limits.file_bytes, self._environment
+            )
             ready = self._receive(
                 child, self._limits.start_s, time.monotonic() + self._limits.start_s
             )
@@ -229,29 +193,7 @@ class Guard:
             hint="run `sign-etl doctor`",
         )
 
-    def _spawn(self) -> _Child:
-        stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
-        flags = fcntl.fcntl(stderr.fileno(), fcntl.F_GETFL)
-        fcntl.fcntl(stderr.fileno(), fcntl.F_SETFL, flags | os.O_APPEND)
-        environment = os.environ | self._environment
-        environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
-        limits = self._limits
-        numbers = map(str, (limits.memory_bytes, limits.file_bytes, os.getpid()))
-        process = subprocess.Popen(
-            # -P: a folder that we happen to stand in must not lend its modules.
-            [sys.executable, "-P", "-m", "sign_etl.core.guard_child", self._entry, *numbers],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            env=environment,
-            bufsize=0,
-        )
-        assert process.stdin is not None and process.stdout is not None
-        requests, replies = process.stdin.fileno(), process.stdout.fileno()
-        os.set_blocking(requests, False)
-        return _Child(process, requests, replies, stderr)
-
-    def _send(self, child: _Child, line: bytes, wall_s: float, deadline: float) -> Breach | None:
+    def _send(self, child: Child, line: bytes, wall_s: float, deadline: float) -> Breach | None:
         rest = memoryview(line)
         while rest:
             breach = self._wait(child, child.requests, select.POLLOUT, wall_s, deadline)
@@ -265,7 +207,7 @@ class Guard:
                 return self._dead(child, wall_s)
         return None
 
-    def _receive(self, child: _Child, wall_s: float, deadline: float) -> bytes | Breach:
+    def _receive(self, child: Child, wall_s: float, deadline: float) -> bytes | Breach:
         buffer = bytearray()
         while True:
             breach = self._wait(child, child.replies, select.POLLIN, wall_s, deadline)
@@ -281,7 +223,7 @@ class Guard:
                 return self._breach(CRASHED, "endless reply")
 
     def _wait(
-        self, child: _Child, descriptor: int, event: int, wall_s: float, deadline: float
+        self, child: Child, descriptor: int, event: int, wall_s: float, deadline: float
     ) -> Breach | None:
         """Wait until `descriptor` is ready; watch time and memory meanwhile, at least once."""
         poll = select.poll()
@@ -300,7 +242,7 @@ class Guard:
     def _memory_detail(self) -> str:
         return f"over {self._limits.memory_bytes >> 20} MiB"
 
-    def _dead(self, child: _Child, wall_s: float) -> Breach:
+    def _dead(self, child: Child, wall_s: float) -> Breach:
         try:
             code = child.process.wait(timeout=10)
         except subprocess.TimeoutExpired:

@@ -5,9 +5,7 @@ A frame is held only until it is written, so the memory does not grow with the l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -15,50 +13,15 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from sign_etl.media.decode import Playback, Refused, Source, Timed
-from sign_etl.media.encode import ClipWriter
-from sign_etl.media.measures import Measures
-from sign_etl.media.picture import (
-    UPRIGHT,
-    Orientation,
-    Picture,
-    Pictures,
-    kind,
-    luma,
-    orientation,
-    plan_picture,
-)
-from sign_etl.media.timeline import Sampler, Shown, frame_count, microseconds, tidy_rate
+from sign_etl.media.output import Job, Output
+from sign_etl.media.timeline import Sampler, Shown, frame_count, tidy_rate
 from sign_etl.schema.outcome import Reason
-from sign_etl.schema.pipeline import NormaliseConfig
 
 SLACK_S: Final = Fraction(1, 4)
 """Annotated ends and declared durations are this imprecise (or two frames, if that is more)."""
 
 FPS_TOLERANCE: Final = 0.02
 GAP_S: Final = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What is wanted.
-
-    Attributes:
-        container: format of the source, as `sign_etl.media.sniff` names it.
-        start_s: begin of the span, seconds of presentation since the begin of the video stream.
-        end_s: its end, None for the end of the source.
-        declared_fps: frame rate that the annotations assume, None if they do not.
-        bbox: where the signer is, pixels of the upright source.
-        config: the choices of the pipeline.
-        out: the file to write.
-    """
-
-    container: str
-    start_s: Fraction
-    end_s: Fraction | None
-    declared_fps: float | None
-    bbox: tuple[float, float, float, float] | None
-    config: NormaliseConfig
-    out: Path
 
 
 class Cut:
@@ -83,15 +46,7 @@ class Cut:
         frames = None if job.end_s is None else frame_count(job.end_s - job.start_s, self._fps)
         self._sampler: Sampler[VideoFrame] = Sampler(job.start_s, self._fps, frames)
         self._most_frames = frame_count(Fraction(config.max_duration_s), self._fps)
-        self._measures = Measures()
-        self._writer: ClipWriter | None = None
-        self._pictures: Pictures | None = None
-        self._picture: Picture | None = None
-        self._turn: Orientation = UPRIGHT
-        self._size = (0, 0)
-        self._bit_depth = 8
-        self._pixel_format = ""
-        self._source_us: list[int] = []
+        self._output = Output(job, self._fps, header.pixel_aspect)
         self._times_s: list[Fraction] = []
 
     def make(self) -> bool:
@@ -104,8 +59,8 @@ class Cut:
         try:
             finished = self._decode()
         finally:
-            if self._writer is not None and not finished:
-                self._writer.abandon()
+            if not finished:
+                self._output.abandon()
         return finished
 
     def _decode(self) -> bool:
@@ -132,13 +87,12 @@ class Cut:
             if self._sampler.done:
                 break
         if not self._sampler.done:
-            if last is None and not self._from_begin:
+            if not self._from_begin and (last is None or playback.damage):
                 return False
             self._end(playback, last)
         if playback.mended:
             self._flags.add("timestamps-mended")
-        assert self._writer is not None
-        self._writer.close()
+        self._output.close()
         return True
 
     def _end(self, playback: Playback, last: Timed | None) -> None:
@@ -213,71 +167,14 @@ class Cut:
             self._flags.add("interlaced")
 
     def _write(self, shown: Shown[VideoFrame] | None) -> None:
-        if shown is None:
-            return
-        frame = shown.frame
-        if self._pictures is None or self._pictures.kind != kind(frame):
-            self._prepare(frame)
-        assert self._pictures is not None and self._writer is not None
-        if self._writer.frames + shown.repeats > self._most_frames:
-            self._too_long()
-        made = self._pictures.make(frame)
-        self._measures.add(luma(made), shown.repeats)
-        for _ in range(shown.repeats):
-            self._writer.write(made)
-        self._source_us.extend([microseconds(shown.time_s)] * shown.repeats)
-
-    def _prepare(self, frame: VideoFrame) -> None:
-        picture = self._picture or self._first_frame(frame)
-        size = (frame.width, frame.height)
-        if size != self._size:
-            # Another size in the middle of the stream: all of it goes into the same output size.
-            self._flags.add("picture-changes")
-            width, height = reversed(size) if self._turn.swaps_sides else size
-            picture = Picture((0, 0, width, height), picture.width, picture.height)
-        self._pictures = Pictures(frame, self._turn, picture)
-        if self._writer is not None:
-            return
-        colour = self._pictures.colour
-        if colour.high_dynamic_range:
-            self._flags.add("high-dynamic-range")
-        self._writer = ClipWriter(
-            self._job.out,
-            picture.width,
-            picture.height,
-            self._fps,
-            colour,
-            crf=self._config.crf,
-            preset=self._config.preset,
-            gop=self._config.gop,
-        )
-
-    def _first_frame(self, frame: VideoFrame) -> Picture:
-        config = self._config
-        self._turn = orientation(frame)
-        if self._turn.ignored:
-            self._flags.add("rotation-ignored")
-        self._size = width, height = frame.width, frame.height
-        aspect = self._source.header.pixel_aspect
-        if self._turn.swaps_sides:
-            width, height, aspect = height, width, 1 / aspect
-        self._picture = plan_picture(
-            width,
-            height,
-            aspect,
-            short_side=config.short_side,
-            bbox=self._job.bbox if config.crop == "bbox" else None,
-            margin=config.crop_margin,
-        )
-        self._flags.update(self._picture.flags)
-        self._bit_depth = max(part.bits for part in frame.format.components)
-        self._pixel_format = frame.format.name
-        return self._picture
+        if shown is not None:
+            if self._output.frames + shown.repeats > self._most_frames:
+                self._too_long()
+            self._output.show(shown)
 
     def facts(self) -> dict[str, Any]:
         """What was found and made, JSON values; see `sign_etl.media.normalise`."""
-        assert self._picture is not None and self._writer is not None
-        header, frames = self._source.header, self._writer.frames
+        header, frames = self._source.header, self._output.frames
         if frames / self._fps < self._config.min_duration_s:
             raise Refused(Reason.TOO_SHORT, f"{frames} frames")
         steps = np.diff(np.array([float(time_s) for time_s in self._times_s]))
@@ -291,28 +188,16 @@ class Cut:
                 "width": header.width,
                 "height": header.height,
                 "pixel_aspect": f"{aspect.numerator}/{aspect.denominator}",
-                "pixel_format": self._pixel_format,
-                "bit_depth": self._bit_depth,
+                "pixel_format": self._output.pixel_format,
+                "bit_depth": self._output.bit_depth,
                 "average_fps": _ratio(header.average_fps),
                 "real_fps": _ratio(header.real_fps),
                 "duration_s": _rounded(header.duration_s or header.whole_duration_s),
                 "frames_seen": len(self._times_s),
                 "variable_fps": _variable(steps),
             },
-            "video": {
-                "fps": float(self._fps),
-                "fps_fraction": _ratio(self._fps),
-                "frames": frames,
-                "width": self._picture.width,
-                "height": self._picture.height,
-                "crop": list(self._picture.crop),
-                "rotation": self._turn.degrees,
-                "mirrored": self._turn.mirrored,
-                "source_us": self._source_us,
-            },
-            "measures": self._measures.facts(),
-            "flags": sorted(self._flags),
-        }
+            "flags": sorted(self._flags | self._output.flags),
+        } | self._output.facts()
 
 
 def _variable(steps_s: NDArray[np.float64]) -> bool:

@@ -51,4 +51,5 @@ def _block_means(bright: NDArray[np.uint8]) -> NDArray[np.float64]:
     whole = bright[: rows * BLOCK_PX, : columns * BLOCK_PX]
     strips = whole.reshape(rows, BLOCK_PX, columns * BLOCK_PX).sum(1, dtype=np.uint32)
     sums = strips.reshape(rows, columns, BLOCK_PX).sum(2, dtype=np.uint32)
-    return sums.astype(np.float64) / (BLOCK_PX * BLOCK_PX)
+    means: NDArray[np.float64] = sums.astype(np.float64) / (BLOCK_PX * BLOCK_PX)
+    return means

@@ -41,8 +41,8 @@ _ID = re.compile(r"(?:[?&]v=|/(?:embed|shorts|live|v)/|youtu\.be/)([A-Za-z0-9_-]
 
 # Video without sound where there is such a thing: smaller, and nothing to merge, so no ffmpeg.
 # Only plain HTTP, since playlists of segments would need it too.
-_FORMAT = "bestvideo[protocol^=http]/best[protocol^=http]"
-_FORMAT_ORDER = ["res:720", "vcodec:h264", "ext:mp4:m4a"]
+FORMAT = "bestvideo[protocol^=http]/best[protocol^=http]"
+FORMAT_ORDER = ("res:720", "vcodec:h264", "ext:mp4:m4a")
 
 
 log = logging.getLogger(__name__)
@@ -166,8 +166,8 @@ def download(
         "playlist_items": "1",
         "paths": {"home": str(path.parent)},
         "outtmpl": {"default": path.name.replace("%", "%%")},
-        "format": _FORMAT,
-        "format_sort": _FORMAT_ORDER,
+        "format": FORMAT,
+        "format_sort": list(FORMAT_ORDER),
         "fixup": "never",
         "updatetime": False,
         "cachedir": False,

@@ -80,6 +80,8 @@ class PoseBackend(Protocol):
     title: str
     extra: str | None
     """The optional dependency set that it needs, None for none."""
+    modules: tuple[str, ...]
+    """What that set lets one import."""
     annotation_bound: bool
     """True where the result depends on the annotation id and not on the pixels (`truth`)."""
 
@@ -91,6 +93,13 @@ class PoseBackend(Protocol):
 
     def weights(self, options: BaseModel) -> tuple[WeightsFile, ...]:
         """The model files it needs."""
+
+    def check(self) -> None:
+        """Whether the machine can run it, weights aside; quick, imports nothing heavy.
+
+        Raises:
+            AccessError: a system library is missing; the hint says how to get it.
+        """
 
     def fetch(self, options: BaseModel, folder: Path) -> None:
         """Bring the missing model files into `folder`, verified.

@@ -196,15 +196,21 @@ class Build:
 
         Raises:
             UsageError: no such sample, or the build keeps no video.
+            VerifyError: the video is damaged.
         """
-        from sign_etl.reader.video import decode_frames
+        from sign_etl.reader.frames import read_frames
 
+        video = io.BytesIO(self.read(key, "mp4"))
         wanted = None if numbers is None else sorted(set(numbers))
-        for number, frame in enumerate(decode_frames(self.read(key, "mp4"))):
-            if wanted is None or number in wanted:
-                yield frame
-            if wanted is not None and (not wanted or number >= wanted[-1]):
-                return
+        try:
+            for number, frame in enumerate(read_frames(video)):
+                if wanted is not None and (not wanted or number > wanted[-1]):
+                    return
+                if wanted is None or number in wanted:
+                    yield frame
+        except ValueError:
+            name = key.key if isinstance(key, Sample) else key
+            raise VerifyError(f"the video of {name} cannot be decoded", hint=VERIFY_HINT) from None
 
     def to_pandas(self) -> Any:
         """The index as a `pandas.DataFrame`.

@@ -48,10 +48,10 @@ class FetchStage:
             return None
         if path is None and self._keep:
             path = self._store.path(Blob(entry.facts["sha256"], entry.facts["size_bytes"]))
-        owned = path is None
-        return _reference(
-            entry.facts, path or self._sources / entry.fingerprint / SOURCE_FILE, owned
-        )
+        if path is not None:
+            return _reference(entry.facts, path, owned=False)
+        path = self._sources / entry.fingerprint / SOURCE_FILE
+        return _reference(entry.facts, path, owned=True)
 
     def run(self, source: Source, stop: threading.Event) -> SourceRef | Reject:
         """Get the bytes.

@@ -13,6 +13,7 @@ from sign_etl.schema.outcome import Reason, Reject, StageName
 from sign_etl.stages.item import Item
 from sign_etl.stages.setup import PoseSetup, Setup
 
+TARGET = "sign_etl.pose.child:estimate"
 BASE_S = 120.0
 PER_FRAME_S = 1.0
 """A clip may take this long: the slowest laptop's model, not a wish."""
@@ -29,10 +30,8 @@ class PoseStage:
         self._store = setup.open_store()
         self._setup = setup
         self._pose = pose
-        self._guard = Guard(
-            "sign_etl.pose.child:estimate",
-            Limits(wall_s=BASE_S, memory_bytes=MEMORY_BYTES, calls=CALLS),
-        )
+        limits = Limits(wall_s=BASE_S, memory_bytes=MEMORY_BYTES, calls=CALLS)
+        self._guard = Guard(TARGET, limits)
 
     def look(self, item: Item) -> Item | None:
         """See `Stage`."""

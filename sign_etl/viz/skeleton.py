@@ -35,9 +35,9 @@ SOLID_FROM = 0.5
 
 WIDTH_SHARE = {"body": 0.012, "left_hand": 0.010, "right_hand": 0.010, "face": 0.006}
 """Line width as a share of the picture's short side."""
-HAND_WIDTH_SHARE = 0.055
+HAND_WIDTH_SHARE = 0.07
 """A hand far away is drawn finer: at most this share of its own extent."""
-MIN_WIDTH = 1.1
+MIN_WIDTH = 1.3
 HEAD = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "mouth")
 """Points of the body that begin so are drawn as finely as a face, which they would cover."""
 STUBS = ("pinky", "index", "thumb")

@@ -1,8 +1,8 @@
 """Captions in any script with the fonts that the machine has; none are bundled.
 
-Pillow's built-in font draws Latin, the same on every machine. Other scripts come from well-known
-families, then from whatever fontconfig names. What no font can draw becomes a bracket with the
-name of the script, so a caption never shows empty boxes and never fails.
+Well-known families come first, then the font inside of Pillow, which has plain Latin only, then
+whatever fontconfig names. What no font can draw becomes a bracket with the name of the script, so a
+caption never shows empty boxes and never fails.
 """
 
 from __future__ import annotations
@@ -48,8 +48,12 @@ class Lettering:
 
     def runs(self, text: str) -> list[Run]:
         """`text` cut into pieces with the font of each, placeholders put in."""
+        characters = list(_drawable(text))
+        for whole in self.fonts:  # one font for the whole line looks best
+            if all(_has(whole, character) and _ready(character) for character in characters):
+                return [("".join(characters), whole)]
         runs: list[tuple[list[str], Font | None]] = []
-        for character in _drawable(text):
+        for character in characters:
             font = self._font(character, runs[-1][1] if runs else None)
             if runs and runs[-1][1] is font:
                 runs[-1][0].append(character)
@@ -91,8 +95,8 @@ class Lettering:
         # right to left would be drawn one by one, from left to right.
         if before is not None and not character.isalnum() and _has(before, character):
             return before
-        if _right_to_left(character) and not features.check("raqm"):
-            return None  # without shaping and reordering it would be unreadable
+        if not _ready(character):
+            return None
         for font in self.fonts:
             if _has(font, character):
                 return font
@@ -106,17 +110,17 @@ class Lettering:
 
 @lru_cache(maxsize=32)
 def lettering(size: int, *, families: Sequence[str] = FAMILIES, search: bool = True) -> Lettering:
-    """Fonts of `size` pixels, the built-in one first.
+    """Fonts of `size` pixels.
 
     Args:
         size: in pixels.
-        families: font files to try after it.
+        families: font files to try before the built-in one.
         search: whether fontconfig may be asked for what they lack.
     """
     found = (_load(name, size) for name in families)
     built_in = ImageFont.load_default(size)
     assert isinstance(built_in, ImageFont.FreeTypeFont), "Pillow was built without FreeType"
-    return Lettering((built_in, *(font for font in found if font is not None)), search)
+    return Lettering((*(font for font in found if font is not None), built_in), search)
 
 
 def script(character: str) -> str:
@@ -130,8 +134,9 @@ def _drawable(text: str) -> Iterator[str]:
         yield " " if unicodedata.category(character)[0] in "CZ" else character
 
 
-def _right_to_left(character: str) -> bool:
-    return unicodedata.bidirectional(character) in ("R", "AL")
+def _ready(character: str) -> bool:
+    # Without raqm there is no shaping and no reordering: right-to-left text would be unreadable.
+    return unicodedata.bidirectional(character) not in ("R", "AL") or bool(features.check("raqm"))
 
 
 @lru_cache(maxsize=256)

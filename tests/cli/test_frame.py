@@ -32,7 +32,9 @@ def leaves() -> list[tuple[str, Any]]:
         for name, leaf in section.items():
             command = load(name, leaf)
             inner = getattr(command, "commands", None)
-            found += [(f"{name} {sub}", inner[sub]) for sub in inner] if inner else [(name, command)]
+            found += (
+                [(f"{name} {sub}", inner[sub]) for sub in inner] if inner else [(name, command)]
+            )
     return found
 
 
@@ -91,8 +93,11 @@ def test_help_imports_nothing_heavy() -> None:
         text=True,
         check=True,
     )
-    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in
-                done.stderr.splitlines() if line.startswith("import time:")}
+    imported = {
+        line.rpartition("|")[2].strip().partition(".")[0]
+        for line in done.stderr.splitlines()
+        if line.startswith("import time:")
+    }
     assert "typer" in imported
     assert imported.isdisjoint(HEAVY), imported & set(HEAVY)
     ours = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}

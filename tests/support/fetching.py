@@ -84,8 +84,8 @@ def make_fetcher(**settings: Any) -> Fetcher:
     clock = settings.pop("clock", None) or FakeClock()
     defaults = {
         "allow_private_hosts": ("127.0.0.1",),
-        "idle_timeout_s": 0.3,
-        "connect_timeout_s": 5,
+        "idle_timeout_s": 60,
+        "connect_timeout_s": 60,
         "rate_per_s": 1000,
         "burst": 1000,
     }

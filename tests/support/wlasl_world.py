@@ -33,7 +33,7 @@ EXPECTED: Mapping[str, tuple[str, str] | None] = {
     "html": ("fetch", "not-media"),
     "playlist": ("fetch", "not-media"),
     "concat": ("fetch", "not-media"),
-    "short": ("fetch", "truncated"),
+    "short": ("normalise", ""),
     "redirect": None,
     "redirect-loop": ("fetch", "redirect-loop"),
     "redirect-private": ("fetch", "address-refused"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,8 +96,6 @@ def test_what_is_final_is_asked_once(
         ("busy-always/a.mp4", "rate-limited", "status 429"),
         ("cut/a.mp4", "truncated", ""),
         ("long/a.mp4", "truncated", ""),
-        ("hang/a.mp4", "timeout", "no answer"),
-        ("stall/a.mp4", "timeout", "body stalled"),
         ("reset/a.mp4", "connection-failed", "reset"),
     ],
 )
@@ -106,6 +105,17 @@ def test_what_may_pass_is_tried_again(
     found = fetch(server, path, tmp_path, attempts=3)
     assert words(found) == (reason, detail)
     assert len(server.requests(path)) == 3
+
+
+@pytest.mark.parametrize(
+    ("path", "detail"), [("hang/a.mp4", "no answer"), ("stall/a.mp4", "body stalled")]
+)
+def test_silence_is_not_waited_out(
+    server: TroubleServer, tmp_path: Path, path: str, detail: str
+) -> None:
+    found = fetch(server, path, tmp_path, attempts=2, idle_timeout_s=1)
+    assert words(found) == ("timeout", detail)
+    assert len(server.requests(path)) == 2
 
 
 def test_500_twice_then_good(server: TroubleServer, tmp_path: Path) -> None:
@@ -232,6 +242,35 @@ def test_bytes_behind_the_noted_ones_are_dropped(server: TroubleServer, tmp_path
     assert server.statuses("cut-once/a.mp4") == [200, 206]
 
 
+def test_a_kill_in_the_middle_costs_what_came_after_the_last_note(
+    server: TroubleServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sign_etl.media.body.CHECKPOINT_BYTES", 4096)
+    source = Source("1", server.url("stall-once/a.mp4"))
+    stop, alive, killed = threading.Event(), tmp_path / "alive", tmp_path / "killed"
+
+    def work() -> None:
+        with pytest.raises(Stopped):
+            make_fetcher().fetch(source, alive, stop=stop)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    while not any(alive.glob("*.part.json")):
+        stop.wait(0.01)
+    shutil.copytree(alive, killed)  # what a SIGKILL would leave at this moment
+    stop.set()
+    worker.join()
+    assert_whole(make_fetcher().fetch(source, killed))
+    first, second = server.requests("stall-once/a.mp4")
+    assert (first.status, second.status) == (200, 206)
+    assert int(second.headers["range"].strip("bytes=-")) >= 4096
+
+
+def test_a_length_that_is_too_short_ends_the_body(server: TroubleServer, tmp_path: Path) -> None:
+    """HTTP knows no more than the announced length: here it is the decoder that finds out."""
+    assert_whole(fetch(server, "short/a.mp4", tmp_path), CLIP[: len(CLIP) // 2])
+
+
 def test_a_weak_etag_resumes_nothing(server: TroubleServer, tmp_path: Path) -> None:
     fetch(server, "cut-weak/a.mp4", tmp_path, attempts=1)
     assert left_in(tmp_path) == []
@@ -278,9 +317,9 @@ def test_gzip_that_nobody_asked_for_is_unpacked(server: TroubleServer, tmp_path:
 
 
 def test_a_slow_drip_ends_with_the_total_time(server: TroubleServer, tmp_path: Path) -> None:
-    found = fetch(server, "drip/a.mp4", tmp_path, total_timeout_s=0.5, idle_timeout_s=60)
+    found = fetch(server, "drip/a.mp4", tmp_path, total_timeout_s=0.5)
     assert words(found) == ("timeout", "total time")
-    assert len(server.requests("drip/a.mp4")) == 1
+    assert len(server.requests("drip/a.mp4")) <= 1
 
 
 def test_a_web_page_is_not_loaded_to_its_end(server: TroubleServer, tmp_path: Path) -> None:
@@ -335,7 +374,7 @@ def test_a_stop_ends_a_hanging_read(server: TroubleServer, tmp_path: Path) -> No
     watcher = threading.Thread(target=stop_when_bytes_came)
     watcher.start()
     with pytest.raises(Stopped):
-        make_fetcher(idle_timeout_s=3600).fetch(source, tmp_path, stop=stop)
+        make_fetcher().fetch(source, tmp_path, stop=stop)
     watcher.join()
     assert_whole(make_fetcher().fetch(source, tmp_path))
     assert server.statuses("stall-once/a.mp4") == [200, 206]

@@ -322,6 +322,35 @@ def test_only_the_extractor_of_youtube_may_run(server: TroubleServer, tmp_path: 
     assert server.log == []
 
 
+def _format(name: str, height: int, *, codec: str = "avc1", **more: str) -> dict[str, Any]:
+    """A format as YouTube's extractor lists them: video only, H.264 in MP4, over HTTPS."""
+    ours = {"format_id": name, "ext": "mp4", "vcodec": codec, "acodec": "none"}
+    place = {"protocol": "https", "url": "http://127.0.0.1/"}
+    return ours | place | {"width": height * 16 // 9, "height": height} | more
+
+
+@pytest.mark.parametrize(
+    ("offered", "taken"),
+    [
+        ([_format("1080", 1080), _format("720", 720), _format("480", 480)], "720"),
+        ([_format("720", 720), _format("vp9", 720, codec="vp9", ext="webm")], "720"),
+        ([_format("360", 360), _format("list", 720, protocol="m3u8_native")], "360"),
+        ([_format("both", 720, acodec="mp4a"), _format("silent", 720)], "silent"),
+        ([_format("both", 360, acodec="mp4a")], "both"),
+        ([_format("tall", 1280) | {"width": 720}, _format("small", 480)], "tall"),
+    ],
+)
+def test_the_format_that_needs_no_ffmpeg(offered: list[dict[str, Any]], taken: str) -> None:
+    yt_dlp = pytest.importorskip("yt_dlp")
+    sound = _format("sound", 0, codec="none", acodec="mp4a", ext="m4a")
+    info = {"id": ID, "title": "t", "extractor": "youtube", "extractor_key": "Youtube"}
+    with yt_dlp.YoutubeDL(
+        {"quiet": True, "format": youtube.FORMAT, "format_sort": list(youtube.FORMAT_ORDER)}
+    ) as tool:
+        chosen = tool.process_video_result(info | {"formats": [*offered, sound]}, download=False)
+    assert chosen["format_id"] == taken
+
+
 def test_what_youtube_gives_is_judged_like_any_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

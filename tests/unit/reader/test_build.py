@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from forge import change_member
 from tiny_build import FRAMES, HEIGHT, LABELS, WIDTH, signer_keypoints, write_tiny_build
 
 from sign_etl.core.errors import MissingExtraError, UsageError, VerifyError
@@ -36,6 +37,9 @@ def build(folder: Path) -> Build:
 @pytest.fixture
 def copy(folder: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(folder, tmp_path / "copy"))
+
+
+PROC = pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts files through /proc")
 
 
 def open_handles(path: Path) -> int:
@@ -174,6 +178,7 @@ def test_pickled_it_brings_no_open_files_and_no_tables(build: Build) -> None:
     np.testing.assert_array_equal(again.keypoints(key), before)
 
 
+@PROC
 def test_open_shards_are_bounded_and_closed(copy: Path) -> None:
     build = open_build(copy)
     sizes = {shard.path: shard.size_bytes for shard in build.manifest.shards}
@@ -188,6 +193,7 @@ def test_open_shards_are_bounded_and_closed(copy: Path) -> None:
     assert open_handles(copy) == 0
 
 
+@PROC
 def test_threads_share_a_small_cache(copy: Path) -> None:
     build = open_build(copy)
     shards = {shard.path: (copy / shard.path).read_bytes() for shard in build.manifest.shards}
@@ -255,7 +261,6 @@ def test_an_unfinished_build(copy: Path) -> None:
     assert f"sign-etl status {copy}" in str(caught.value.hint)
 
 
-
 @pytest.mark.parametrize(
     ("values", "message", "hint"),
     [
@@ -298,3 +303,11 @@ def test_a_build_without_keypoints_or_video(tmp_path: Path) -> None:
         build.keypoints(key)
     with pytest.raises(UsageError, match="no member `mp4`"):
         next(build.frames(key))
+
+
+def test_frames_of_a_damaged_video(tmp_path: Path) -> None:
+    folder = write_tiny_build(tmp_path / "build", clips=1)
+    sample = next(iter(open_build(folder)))
+    change_member(folder, sample.key, "mp4", lambda data: b"ffconcat version 1.0\n" + data)
+    with pytest.raises(VerifyError, match=f"the video of {sample.key} cannot be decoded"):
+        next(open_build(folder).frames(sample.key))

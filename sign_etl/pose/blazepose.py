@@ -1,0 +1,282 @@
+"""Backend `blazepose`: MediaPipe's body and hand landmarkers, layout holistic-75 with depth.
+
+Coordinates: x / W and y / H, which may leave [0, 1]. The z of the body is scaled like x (so z * W
+is in pixels) and counts from the middle of the hips; the z of a hand is scaled likewise and counts
+from that hand's wrist; smaller is nearer to the camera. Score: visibility for body points, the
+score of the handedness for all points of a hand, since hands have no visibility. Body points out
+of the picture are the model's own extrapolation, with the low visibility that it gives them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field, field_validator
+
+from sign_etl.core.errors import AccessError
+from sign_etl.pose import blazepose_weights, hands
+from sign_etl.pose.base import Estimator, PoseInput, WeightsFile
+from sign_etl.reader.frames import read_frames
+from sign_etl.schema.layouts import layout
+from sign_etl.schema.pipeline import Settings, Share
+
+LAYOUT = "holistic-75"
+_POINTS = layout(LAYOUT)
+_BODY = slice(0, 33)
+_HANDS = (slice(33, 54), slice(54, 75))
+_SYSTEM_LIBRARIES = {"libEGL.so.1": "libegl1", "libGLESv2.so.2": "libgles2"}
+
+Mode = Literal["video", "image"]
+
+
+class BlazePoseOptions(Settings):
+    """Options of the backend `blazepose`."""
+
+    face: bool = False
+    """Face points; refused for now, see the message."""
+    body_mode: Mode = "video"
+    """`video` follows the body from frame to frame and smooths it; `image` looks at each frame
+    anew, at 1.5 times the cost and twice the jitter."""
+    hands_mode: Mode = "image"
+    """`image` looks at each frame anew; `video` follows hands, at two thirds of the cost, and loses
+    one of two that overlap (of real clips: both hands in 77 % of the frames against 96 %)."""
+    min_body_detection: Share = 0.5
+    """Confidence from which a detected body counts."""
+    min_body_presence: Share = 0.5
+    """Confidence from which its points count."""
+    min_body_tracking: Share = 0.5
+    """Confidence under which a followed body is detected anew (`video`)."""
+    min_hand_detection: Share = 0.5
+    """Confidence from which a detected hand counts."""
+    min_hand_presence: Share = 0.5
+    """Confidence from which its points count."""
+    min_hand_tracking: Share = 0.5
+    """Confidence under which a followed hand is detected anew (`video`)."""
+    max_wrist_distance: float = Field(default=0.5, gt=0, le=10)
+    """A hand farther than this from both wrists of the body, in shoulder widths, is not the
+    signer's and is dropped."""
+
+    @field_validator("face")
+    @classmethod
+    def _no_face(cls, face: bool) -> bool:
+        if face:
+            raise ValueError(
+                "face points are not available yet: the face models in the pinned set do not run "
+                "with MediaPipe's Tasks API; leave `face` out"
+            )
+        return face
+
+
+class BlazePose:
+    """The backend, see `sign_etl.pose.base.PoseBackend`."""
+
+    name = "blazepose"
+    title = "MediaPipe BlazePose (full): body 33, hands 21 + 21, with depth"
+    extra: str | None = "blazepose"
+    modules: tuple[str, ...] = ("mediapipe",)
+    annotation_bound = False
+
+    def __init__(self) -> None:
+        # Another MediaPipe gives slightly other numbers (4e-4 between two versions was seen).
+        try:
+            self.version = f"1+mediapipe-{version('mediapipe')}"
+        except PackageNotFoundError:
+            self.version = "1"
+
+    def options(self, raw: Mapping[str, Any]) -> BlazePoseOptions:
+        """See `PoseBackend`."""
+        return BlazePoseOptions.model_validate(raw)
+
+    def layout(self, options: BaseModel) -> str:
+        """See `PoseBackend`."""
+        return LAYOUT
+
+    def weights(self, options: BaseModel) -> tuple[WeightsFile, ...]:
+        """See `PoseBackend`."""
+        return tuple(entry.file for entry in blazepose_weights.BUNDLES)
+
+    def check(self) -> None:
+        """See `PoseBackend`."""
+        if not sys.platform.startswith("linux"):
+            return
+        missing = [name for name in _SYSTEM_LIBRARIES if not _loads(name)]
+        if missing:
+            packages = " ".join(_SYSTEM_LIBRARIES[name] for name in missing)
+            raise AccessError(
+                f"backend `blazepose` needs the system library {' and '.join(missing)}",
+                hint=f"apt-get install -y {packages}",
+            )
+
+    def fetch(self, options: BaseModel, folder: Path) -> None:
+        """See `PoseBackend`."""
+        blazepose_weights.fetch(folder)
+
+    def open(self, options: BaseModel, folder: Path) -> Estimator:
+        """See `PoseBackend`."""
+        assert isinstance(options, BlazePoseOptions)
+        return BlazePoseEstimator(options, folder)
+
+
+class BlazePoseEstimator:
+    """Both landmarkers. Close to one core is used, whatever the machine has.
+
+    A landmarker in image mode keeps no state between frames and serves all clips; one in video
+    mode is made anew for each clip (0.1 s).
+
+    Args:
+        options: of the backend.
+        folder: the weights folder, verified.
+    """
+
+    def __init__(self, options: BlazePoseOptions, folder: Path) -> None:
+        self._options = options
+        # Given as bytes, since the library cannot open every path.
+        self._body_model = (folder / blazepose_weights.POSE.file.name).read_bytes()
+        self._hand_model = (folder / blazepose_weights.HANDS.file.name).read_bytes()
+        self._kept: dict[str, Any] = {}
+
+    def estimate(self, clip: PoseInput) -> NDArray[np.float32]:
+        """See `Estimator`.
+
+        Raises:
+            ValueError: the video cannot be decoded, or it has another number of frames.
+        """
+        import mediapipe as mp
+
+        body_finder = self._finder("body", self._options.body_mode)
+        hand_finder = self._finder("hands", self._options.hands_mode)
+        keypoints = empty(clip.frames)
+        owner = _HandOwner(self._options.max_wrist_distance, clip.width, clip.height)
+        count = 0
+        try:
+            for picture in read_frames(clip.video):
+                if count == clip.frames:
+                    raise ValueError(f"the video has more than {clip.frames} frames")
+                image = mp.Image(image_format=mp.ImageFormat.SRGB, data=picture)
+                # Distinct as long as there are fewer than 1,000 frames a second.
+                time_ms = round(count * 1000 / clip.fps)
+                body = _look(body_finder, self._options.body_mode, image, time_ms)
+                found = _look(hand_finder, self._options.hands_mode, image, time_ms)
+                _put_body(keypoints[count], body)
+                owner.put(keypoints[count], found)
+                count += 1
+        finally:
+            self._release("body", body_finder)
+            self._release("hands", hand_finder)
+        if count != clip.frames:
+            raise ValueError(f"the video has {count} frames, not {clip.frames}")
+        return keypoints
+
+    def _finder(self, which: str, mode: Mode) -> Any:
+        if which in self._kept:
+            return self._kept[which]
+        finder = self._new_body(mode) if which == "body" else self._new_hands(mode)
+        if mode == "image":
+            self._kept[which] = finder
+        return finder
+
+    def _release(self, which: str, finder: Any) -> None:
+        if which not in self._kept:
+            finder.close()
+
+    def _new_body(self, mode: Mode) -> Any:
+        from mediapipe.tasks.python import BaseOptions, vision
+
+        return vision.PoseLandmarker.create_from_options(
+            vision.PoseLandmarkerOptions(
+                base_options=BaseOptions(
+                    model_asset_buffer=self._body_model, delegate=BaseOptions.Delegate.CPU
+                ),
+                running_mode=vision.RunningMode[mode.upper()],
+                num_poses=1,
+                min_pose_detection_confidence=self._options.min_body_detection,
+                min_pose_presence_confidence=self._options.min_body_presence,
+                min_tracking_confidence=self._options.min_body_tracking,
+            )
+        )
+
+    def _new_hands(self, mode: Mode) -> Any:
+        from mediapipe.tasks.python import BaseOptions, vision
+
+        return vision.HandLandmarker.create_from_options(
+            vision.HandLandmarkerOptions(
+                base_options=BaseOptions(
+                    model_asset_buffer=self._hand_model, delegate=BaseOptions.Delegate.CPU
+                ),
+                running_mode=vision.RunningMode[mode.upper()],
+                num_hands=2,
+                min_hand_detection_confidence=self._options.min_hand_detection,
+                min_hand_presence_confidence=self._options.min_hand_presence,
+                min_tracking_confidence=self._options.min_hand_tracking,
+            )
+        )
+
+
+class _HandOwner:
+    """Puts the hands of one clip where they belong; remembers the wrists it saw last."""
+
+    def __init__(self, max_distance: float, width: int, height: int) -> None:
+        self._max_distance = max_distance
+        self._size_px = np.array([width, height], np.float64)
+        self._last: tuple[NDArray[np.float64], float] | None = None
+
+    def put(self, frame: NDArray[np.float32], found: Any) -> None:
+        """Fill the hand points of `frame`, whose body is in place."""
+        body = frame[_BODY, :2].astype(np.float64) * self._size_px
+        if np.isfinite(body).all():
+            limit_px = self._max_distance * hands.body_scale_px(body)
+            self._last = hands.wrists(body), limit_px
+        if not found.hand_landmarks:
+            return
+        points = [_xyz(landmarks) for landmarks in found.hand_landmarks]
+        places = np.array([each[hands.WRIST, :2] for each in points]) * self._size_px
+        if self._last is not None:
+            owners = hands.assign(places, *self._last)
+        else:
+            owners = hands.assign_by_side(places, int(self._size_px[0]))
+        for part, hand in zip(_HANDS, owners, strict=True):
+            if hand is not None:
+                frame[part, :3] = points[hand]
+                frame[part, 3] = found.handedness[hand][0].score
+
+
+def empty(frames: int) -> NDArray[np.float32]:
+    """(T, 75, 4) in which nothing is estimated: NaN with score 0."""
+    keypoints = np.full((frames, _POINTS.size, _POINTS.channels), np.nan, np.float32)
+    keypoints[..., -1] = 0.0
+    return keypoints
+
+
+def _look(finder: Any, mode: Mode, image: Any, time_ms: int) -> Any:
+    if mode == "image":
+        return finder.detect(image)
+    return finder.detect_for_video(image, time_ms)
+
+
+def _put_body(frame: NDArray[np.float32], found: Any) -> None:
+    if found.pose_landmarks:
+        landmarks = found.pose_landmarks[0]
+        frame[_BODY, :3] = _xyz(landmarks)
+        frame[_BODY, 3] = [point.visibility for point in landmarks]
+
+
+def _xyz(landmarks: Any) -> NDArray[np.float64]:
+    return np.array([(point.x, point.y, point.z) for point in landmarks], np.float64)
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+BACKEND = BlazePose()

@@ -1,0 +1,98 @@
+"""The command line as a process, and what it leaves on the disk."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import psutil
+
+from sign_etl.core.canonical import sha256_file
+
+PUBLISHED = ("manifest.json", "index.parquet", "ledger.parquet", "labels.json", "build.lock")
+
+
+def command(*arguments: str | Path) -> list[str]:
+    """The command line of `sign-etl ARGUMENTS`."""
+    return [sys.executable, "-m", "sign_etl", *map(str, arguments)]
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """This process's environment, with plain progress lines that come often."""
+    return {**os.environ, "SIGN_ETL_PROGRESS_S": "5", **changes}
+
+
+def sign_etl(
+    *arguments: str | Path, expect: int | None = 0, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end; checks the exit code unless `expect` is None."""
+    done = subprocess.run(
+        command(*arguments),
+        capture_output=True,
+        text=True,
+        env={**environment(), **(env or {})},
+        timeout=280,
+        check=False,
+    )
+    if expect is not None:
+        assert done.returncode == expect, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def start(*arguments: str | Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+    """Start a command in a process group of its own."""
+    return subprocess.Popen(
+        command(*arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**environment(), **(env or {})},
+        start_new_session=True,
+    )
+
+
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str], limit_s: float) -> None:
+    """Wait until `condition` holds; fails if the process ends before, or after `limit_s`."""
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert process.poll() is None, f"ended early: {process.communicate()[0]}"
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def kill_group(process: subprocess.Popen[str]) -> None:
+    """kill -9 the process and everything that it started."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def guarded_children(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """The guarded children of a running command."""
+    found = []
+    for child in psutil.Process(process.pid).children(recursive=True):
+        try:
+            if "sign_etl.core.guard_child" in child.cmdline():
+                found.append(child)
+        except psutil.Error:
+            continue
+    return found
+
+
+def journal_lines(build: Path) -> int:
+    """Complete lines in the journal of a build."""
+    journal = build / ".sign-etl" / "journal.jsonl"
+    return journal.read_bytes().count(b"\n") if journal.exists() else 0
+
+
+def tree(build: Path) -> dict[str, str]:
+    """sha256 of every published file of a build by its path; leftovers would show."""
+    return {
+        str(path.relative_to(build)): sha256_file(path)
+        for path in sorted(build.rglob("*"))
+        if path.is_file() and ".sign-etl" not in path.parts
+    }

@@ -1,0 +1,48 @@
+"""Options of plug-ins in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from sign_etl.app.options import option_parts, type_words
+
+
+class Some(BaseModel):
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    folder: Path | None = None
+    """Where
+    it is."""
+    subset: Literal[100, 300] | None = None
+    words: tuple[str, ...] = ("a",)
+
+
+def test_options_in_words() -> None:
+    def options(raw: Mapping[str, Any]) -> Some:
+        return Some.model_validate(raw)
+
+    parts = option_parts(options)
+    assert [(part.name, part.type, part.default) for part in parts] == [
+        ("folder", "path", None),
+        ("subset", "100 or 300", None),
+        ("words", "list of text", ["a"]),
+    ]
+    assert parts[0].help == "Where it is."
+
+
+def test_options_that_need_one_are_not_shown() -> None:
+    class Needy(Some):
+        name: str
+
+    assert option_parts(lambda raw: Needy.model_validate(raw)) == ()
+
+
+def test_type_words() -> None:
+    assert type_words(bool) == "true or false"
+    assert type_words(bool | tuple[str, ...]) == "true or false or list of text"
+    assert type_words(dict[str, int]) == "mapping"
+    assert type_words(Literal["a", "b", "c"]) == "a, b or c"

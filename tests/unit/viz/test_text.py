@@ -1,0 +1,77 @@
+"""Captions come out in any script, or say which script has no font."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image, ImageDraw
+
+from sign_etl.viz.text import ELLIPSIS, Lettering, lettering, script
+
+SAMPLES = ("water", "dážď", "γειά", "мир", "سلام", "手話", "수어", "😀", "a\tb\0c", "e\u0301", "")
+
+
+@pytest.fixture
+def bare() -> Lettering:
+    """Only the font that comes with Pillow."""
+    return lettering(20, families=(), search=False)
+
+
+@pytest.mark.parametrize("text", SAMPLES)
+@pytest.mark.parametrize("search", [True, False])
+def test_any_script_draws_something_and_never_fails(text: str, search: bool) -> None:
+    letters = lettering(20) if search else lettering(20, families=(), search=False)
+    picture = Image.new("L", (600, 40), 255)
+    letters.draw(ImageDraw.Draw(picture), (4, 28), text, "black")
+    assert (picture.getextrema()[0] < 128) == bool(text)
+
+
+def test_plain_latin_needs_no_system_font(bare: Lettering) -> None:
+    assert [piece for piece, _ in bare.runs("water, tree (2)")] == ["water, tree (2)"]
+
+
+def test_a_word_is_not_pieced_together_from_two_fonts() -> None:
+    letters = lettering(20)
+    if not any(font.getname()[0].startswith(("DejaVu", "Noto")) for font in letters.fonts):
+        pytest.skip("no font with wide coverage is installed")
+    assert len(letters.runs("dážď čučoriedka")) == 1
+    assert len(letters.runs("water γειά мир")) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("手話", "[no font: CJK]"),
+        ("سلام", "[no font: Arabic]"),
+        ("한국", "[no font: Hangul]"),
+        ("water 手話", "water [no font: CJK]"),
+        ("手話 water", "[no font: CJK] water"),
+    ],
+)
+def test_what_no_font_has_is_named(bare: Lettering, text: str, shown: str) -> None:
+    assert "".join(piece for piece, _ in bare.runs(text)) == shown
+
+
+def test_words_of_one_script_stay_together() -> None:
+    letters = lettering(20)
+    runs = letters.runs("سلام عليكم")
+    assert len(runs) == 1
+
+
+@pytest.mark.parametrize(
+    ("character", "name"),
+    [("γ", "Greek"), ("м", "Cyrillic"), ("س", "Arabic"), ("手", "CJK"), ("\ue000", "Unknown")],
+)
+def test_scripts_have_names(character: str, name: str) -> None:
+    assert script(character) == name
+
+
+def test_a_long_line_is_shortened_to_its_room(bare: Lettering) -> None:
+    text = "wlasl-a-very-long-readable-part-8c491cb6fa34"
+    for middle in (False, True):
+        short = bare.fit(text, 150, middle=middle)
+        assert bare.width(short) <= 150 < bare.width(text)
+        assert ELLIPSIS in short
+        assert short.startswith("wlasl")
+    assert bare.fit(text, 150, middle=True).endswith("6fa34")
+    assert bare.fit("short", 150) == "short"
+    assert bare.fit(text, 1) == ELLIPSIS
