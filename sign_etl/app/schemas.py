@@ -13,7 +13,7 @@ from sign_etl.core.content import content_dir
 from sign_etl.core.errors import UsageError, near_miss
 from sign_etl.schema.config import explain
 from sign_etl.schema.document import Document, Problem
-from sign_etl.schema.publish import RECORDS, TABLES
+from sign_etl.schema.publish import RECORDS, TABLES, file_name
 from sign_etl.schema.replies import CheckedPart, ProblemPart, SchemaPart, SchemasList
 
 MAX_PROBLEMS = 20
@@ -100,11 +100,12 @@ def _check_records(path: Path) -> CheckedPart:
     if not isinstance(name, str) or name not in RECORDS:
         return _checked(path, None, [_unknown(path, name, list(RECORDS))])
     problems: list[Problem] = []
+    hint = f"see `sign-etl schemas show {file_name(name).removesuffix('.json')}`"
     for place, value in values:
         try:
             TypeAdapter(_model(RECORDS[name], value)).validate_python(value)
         except ValidationError as error:
-            problems += explain(error, Document({}, place), model=None)
+            problems += explain(error, Document({}, place), model=None, hint=hint)
     return _checked(path, name, problems)
 
 

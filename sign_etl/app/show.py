@@ -60,7 +60,8 @@ def _draw(
         build.require_backend(backend)
     if not len(build):
         raise UsageError(
-            "the build has no samples", hint=f"`sign-etl status {build.path}` says what became of"
+            "the build has no samples",
+            hint=f"`sign-etl status {build.path}` says what became of its clips",
         )
     rows: tuple[str | None, ...] = backends or build.backends or (None,)
     if key:
@@ -113,5 +114,7 @@ def _subtitle(build: Build) -> str:
     splits = ", ".join(f"{name} {count:,}" for name, count in build.splits.items())
     clips = f"{len(build):,} clips ({splits})"
     layouts = [f"{name} ({pose.layout})" for name, pose in build.manifest.poses.items()]
-    licence = build.manifest.licence
-    return " · ".join([clips, build.manifest.language, *layouts, *([licence] if licence else [])])
+    manifest = build.manifest
+    language = [] if manifest.language == "und" else [manifest.language]
+    licence = [f"licence: {manifest.licence}"] if manifest.licence else []
+    return " · ".join([clips, *language, *layouts, *licence])

@@ -171,7 +171,7 @@ def plan(
     as_json: AsJson = False,
     verbose: Verbose = 0,
 ) -> None:
-    """Show what a build would hold, before anything runs: clips, sources, shards, bytes, disk."""
+    """Show what a build would hold, before anything runs."""
     from sign_etl.app.prepare import IngestRequest
 
     request = IngestRequest(
@@ -204,7 +204,7 @@ def demo(
     quiet: Quiet = False,
     verbose: Verbose = 0,
 ) -> None:
-    """Build a small data set of rendered signers: no network, no GPU, about a minute.
+    """Build a small rendered data set: no network, no GPU, a minute.
 
     Two of its clips are broken on purpose, to show how rejects look.
     """

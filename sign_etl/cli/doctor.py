@@ -23,7 +23,10 @@ def doctor(
     quiet: Quiet = False,
     verbose: Verbose = 0,
 ) -> None:
-    """Check this machine: packages, libraries, weights, disk (exit 1 where something is bad)."""
+    """Check this machine: packages, libraries, weights, disk.
+
+    Exit code 1 where something is bad; what is merely absent is optional.
+    """
     from sign_etl.app.doctor import doctor
 
     out = Output.of(as_json=as_json, quiet=quiet)

@@ -100,7 +100,8 @@ def load(name: str, leaf: Leaf) -> Any:
     """Import a command."""
     module = importlib.import_module(f"sign_etl.cli.{leaf.module}")
     loaded: Any = get_command(module.app)
-    return loaded if leaf.is_group else loaded.commands[name]
+    alone = leaf.is_group or loaded.name == name  # a module with one command is that command
+    return loaded if alone else loaded.commands[name]
 
 
 def _be_verbose(level: int) -> int:

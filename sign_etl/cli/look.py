@@ -18,7 +18,10 @@ Build = Annotated[Path, typer.Argument(metavar="BUILD", help="The build folder."
 
 @command(app, "status", examples=("sign-etl status builds/wlasl100",))
 def status(build: Build, as_json: AsJson = False, verbose: Verbose = 0) -> None:
-    """Tell how far a build is, from its files alone."""
+    """Tell how far a build is.
+
+    Read from its files alone, whether a run is at work or not.
+    """
     from sign_etl.app.status import status
     from sign_etl.schema.build_replies import Status
 
@@ -32,7 +35,10 @@ def status(build: Build, as_json: AsJson = False, verbose: Verbose = 0) -> None:
 def verify(
     build: Build, as_json: AsJson = False, quiet: Quiet = False, verbose: Verbose = 0
 ) -> None:
-    """Check every shard and table of a build against its manifest (exit 1 where they differ)."""
+    """Check every shard and table of a build against its manifest.
+
+    Exit code 1 where they differ, with one line for each difference.
+    """
     from sign_etl.app.verify import verify
     from sign_etl.schema.build_replies import Verify
 
@@ -85,7 +91,10 @@ def show(
     quiet: Quiet = False,
     verbose: Verbose = 0,
 ) -> None:
-    """Draw clips of a build with their keypoints into one picture, and print its path."""
+    """Draw clips of a build with their keypoints into one picture.
+
+    Its path is printed.
+    """
     from sign_etl.app.show import show
     from sign_etl.schema.build_replies import Show
 

@@ -72,7 +72,8 @@ def spawn(entry: str, memory_bytes: int, file_bytes: int, environment: Mapping[s
     stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
     flags = fcntl.fcntl(stderr.fileno(), fcntl.F_GETFL)
     fcntl.fcntl(stderr.fileno(), fcntl.F_SETFL, flags | os.O_APPEND)
-    whole = {**os.environ, **environment}
+    # One linear-algebra thread for each core would map more than the limit before any work is done.
+    whole = {"OPENBLAS_NUM_THREADS": "1", **os.environ, **environment}
     whole["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     numbers = map(str, (memory_bytes, file_bytes, os.getpid()))
     process = subprocess.Popen(

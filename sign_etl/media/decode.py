@@ -5,6 +5,7 @@ Times are seconds of presentation since the begin of the video stream, as exact 
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +21,10 @@ from av.video.stream import VideoStream
 from sign_etl.media.sniff import DEMUXERS
 from sign_etl.schema.outcome import Reason
 
+_TROUBLE = (av.FFmpegError, OSError)
+_BAD_SEEK = (errno.EINVAL, errno.EOVERFLOW)  # a source made libav seek to where no file can be
 READ_BYTES: Final = 1 << 18
+_SLACK_PIXELS = 1 << 20
 MAX_RATE: Final = 240
 """Rates above this are time bases that a container mistook for rates."""
 
@@ -111,7 +115,8 @@ class Source:
         offset = int((time_s + self.origin_s) / self._time_base)
         try:
             self._input.seek(offset, stream=self._stream, backward=True)
-        except av.FFmpegError:
+        except _TROUBLE as error:
+            _pass_on(error)
             return False
         return True
 
@@ -120,7 +125,7 @@ class Source:
         context = self._stream.codec_context
         context.thread_count = 1
         context.thread_type = av.codec.context.ThreadType.NONE
-        context.options = {"max_pixels": str(self._max_pixels)}
+        context.options = _net(self._max_pixels)
         return Playback(self, self._input, self._stream)
 
 
@@ -195,7 +200,7 @@ class Playback:
         while True:
             try:
                 packet = next(packets, None)
-            except av.FFmpegError as error:
+            except _TROUBLE as error:
                 _pass_on(error)
                 self.damage += 1
                 return
@@ -212,7 +217,7 @@ class Playback:
                 continue
             try:
                 frames = self._stream.decode(packet)
-            except av.FFmpegError as error:
+            except _TROUBLE as error:
                 _pass_on(error)
                 # A broadcast is joined in the middle: what comes before its first key frame is
                 # not damaged, it is not ours.
@@ -234,14 +239,19 @@ def _open(file: IO[bytes], container: str, max_pixels: int) -> InputContainer:
             file,
             "r",
             format=demuxer,
-            options={"max_pixels": str(max_pixels), "protocol_whitelist": "file"},
+            options={"protocol_whitelist": "file", **_net(max_pixels)},
             buffer_size=READ_BYTES,
             metadata_errors="replace",
             io_open=_refuse_to_open,
         )
-    except av.FFmpegError as error:
+    except _TROUBLE as error:
         _pass_on(error)
         raise Refused(Reason.CORRUPT, "unreadable header") from None
+
+
+def _net(max_pixels: int) -> dict[str, str]:
+    # A safety net under our own check of the header: libav counts its padding too.
+    return {"max_pixels": str(min(2 * max_pixels + _SLACK_PIXELS, 2**31 - 1))}
 
 
 def _refuse_to_open(url: str, flags: int, options: dict[str, Any]) -> NoReturn:
@@ -249,8 +259,10 @@ def _refuse_to_open(url: str, flags: int, options: dict[str, Any]) -> NoReturn:
     raise PermissionError("a source may not open other files")
 
 
-def _pass_on(error: av.FFmpegError) -> None:
-    if isinstance(error, MemoryError):
+def _pass_on(error: Exception) -> None:
+    """Raise what is no fault of the source."""
+    ours = isinstance(error, OSError) and not isinstance(error, av.FFmpegError)
+    if isinstance(error, MemoryError) or (ours and error.errno not in _BAD_SEEK):
         raise error
 
 

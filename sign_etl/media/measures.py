@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK_PX: Final = 16
-STILL: Final = 1.0
-"""Frames equal each other where no 16 x 16 block changes its mean brightness by more than this. A
-mean over the whole picture would call a signer still who only moves the fingers."""
+STILL: Final = 2.0
+"""Frames equal each other where no block of 16 x 16 pixels changes by more than this on average. A
+mean over the whole picture would call a signer still who only moves the fingers; what an encoder
+does to a frozen picture stays below it."""
 
 
 class Measures:
@@ -20,19 +21,21 @@ class Measures:
         self._frames = 0
         self._frozen = 0
         self._sum = 0.0
-        self._before: NDArray[np.float64] | None = None
+        self._before: NDArray[np.uint8] | None = None
 
     def add(self, bright: NDArray[np.uint8], repeats: int) -> None:
-        """Count a picture that is shown `repeats` times; `bright` is (H, W), limited range."""
+        """Count a picture that is shown `repeats` times; `bright` is (H, W), limited range.
+
+        The array must not change until the next call.
+        """
         # Black is 16 and white 235 in the file; the measure runs from 0 to 255.
         mean = float(bright.sum(dtype=np.uint64)) / bright.size
         self._sum += repeats * min(max((mean - 16) * 255 / 219, 0.0), 255.0)
-        blocks = _block_means(bright)
-        if self._before is not None and bool((abs(blocks - self._before) <= STILL).all()):
+        if self._before is not None and largest_change(self._before, bright) <= STILL:
             self._frozen += 1
         self._frozen += repeats - 1
         self._frames += repeats
-        self._before = blocks
+        self._before = bright
 
     def facts(self) -> dict[str, float]:
         """Mean brightness (0 to 255) and the share of frames that equal the one before."""
@@ -43,13 +46,16 @@ class Measures:
         }
 
 
-def _block_means(bright: NDArray[np.uint8]) -> NDArray[np.float64]:
-    height, width = bright.shape
-    if min(height, width) < BLOCK_PX:
-        return bright.astype(np.float64)
-    rows, columns = height // BLOCK_PX, width // BLOCK_PX
-    whole = bright[: rows * BLOCK_PX, : columns * BLOCK_PX]
-    strips = whole.reshape(rows, BLOCK_PX, columns * BLOCK_PX).sum(1, dtype=np.uint32)
-    sums = strips.reshape(rows, columns, BLOCK_PX).sum(2, dtype=np.uint32)
-    means: NDArray[np.float64] = sums.astype(np.float64) / (BLOCK_PX * BLOCK_PX)
-    return means
+def largest_change(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> float:
+    """Mean absolute difference of the block of 16 x 16 pixels that changes most, 0 to 255.
+
+    Args:
+        before: brightness, (H, W).
+        after: brightness, (H, W).
+    """
+    change = np.maximum(before, after) - np.minimum(before, after)
+    height, width = change.shape
+    # A last row or column that is no whole block counts with a smaller weight.
+    rows = np.add.reduceat(change, range(0, height, BLOCK_PX), axis=0, dtype=np.uint32)
+    blocks = np.add.reduceat(rows, range(0, width, BLOCK_PX), axis=1)
+    return float(blocks.max()) / (min(height, BLOCK_PX) * min(width, BLOCK_PX))

@@ -9,12 +9,14 @@ import os
 from typing import IO
 
 _EBML_SEGMENT = b"\x18\x53\x80\x67"
+_ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+_HEAD_BYTES = 1 << 16
 _TS_PACKET_BYTES = 188
 _MAX_BOXES = 100_000
 
 
 def cut_short(file: IO[bytes], container: str) -> bool:
-    """True if an MP4, Matroska, SWF, GIF or MPEG-TS file lacks its end.
+    """True if an MP4, Matroska, SWF, GIF, ASF or MPEG-TS file lacks its end.
 
     Other containers are streams or carry sizes that writers often get wrong: False for them.
 
@@ -34,9 +36,23 @@ def cut_short(file: IO[bytes], container: str) -> bool:
     if container == "gif":
         file.seek(max(0, size - 64))
         return b"\x3b" not in file.read()  # the trailer; some writers pad after it
+    if container == "asf":
+        return _asf_size(file) > size
     if container == "mpegts":
         return size % _TS_PACKET_BYTES != 0
     return False
+
+
+def _asf_size(file: IO[bytes]) -> int:
+    # ASF specification, 3.2: object id, its size, file id, file size, five times, flags, of which
+    # the lowest says that the sizes are not known.
+    file.seek(0)
+    head = file.read(_HEAD_BYTES)
+    begin = head.find(_ASF_PROPERTIES)
+    properties = head[begin : begin + 92]
+    if begin < 0 or len(properties) < 92 or properties[88] & 1:
+        return 0
+    return int.from_bytes(properties[40:48], "little")
 
 
 def _boxes_end(file: IO[bytes], size: int) -> int:
@@ -64,7 +80,7 @@ def _boxes_end(file: IO[bytes], size: int) -> int:
 def _segment_end(file: IO[bytes], size: int) -> int:
     # RFC 8794: an id, a size whose leading zeros tell its length, all ones for unknown.
     file.seek(0)
-    head = file.read(4096)
+    head = file.read(_HEAD_BYTES)
     position = 4
     length, digits = _ebml_size(head[position:])
     if length is None or digits == 0:

@@ -46,7 +46,7 @@ class BlazePoseOptions(Settings):
     anew, at 1.5 times the cost and twice the jitter."""
     hands_mode: Mode = "image"
     """`image` looks at each frame anew; `video` follows hands, at two thirds of the cost, and loses
-    one of two that overlap (of real clips: both hands in 77 % of the frames against 96 %)."""
+    one of two that overlap (13 real clips: both hands in 87 % of the frames instead of 95 %)."""
     min_body_detection: Share = 0.5
     """Confidence from which a detected body counts."""
     min_body_presence: Share = 0.5
@@ -61,7 +61,7 @@ class BlazePoseOptions(Settings):
     """Confidence under which a followed hand is detected anew (`video`)."""
     max_wrist_distance: float = Field(default=0.5, gt=0, le=10)
     """A hand farther than this from both wrists of the body, in shoulder widths, is not the
-    signer's and is dropped."""
+    signer's and is dropped (13 real clips: 99 % of the hands are within 0.17, all within 0.25)."""
 
     @field_validator("face")
     @classmethod
@@ -125,10 +125,11 @@ class BlazePose:
 
 
 class BlazePoseEstimator:
-    """Both landmarkers. Close to one core is used, whatever the machine has.
+    """Both landmarkers. They keep one core busy, not more, whatever the machine has.
 
     A landmarker in image mode keeps no state between frames and serves all clips; one in video
-    mode is made anew for each clip (0.1 s).
+    mode is made anew for each clip, which takes 0.1 s and leaks some 1.5 MB, so the guarded child
+    must be replaced from time to time.
 
     Args:
         options: of the backend.

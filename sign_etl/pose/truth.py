@@ -25,8 +25,7 @@ Provider = Callable[[PoseInput], NDArray[np.float32]]
 """Gives the true keypoints (T, 75, 4) of a clip, by its annotation id."""
 
 PROVIDERS: Registry[Provider] = Registry("data set with true joints", "sign_etl.truth")
-"""Providers by the name of their recipe, loaded when asked for: recipes may use pose backends'
-neighbours, so none is imported here."""
+"""Providers by the name of their recipe; named by string, since no backend imports a recipe."""
 
 PROVIDERS.builtin(demo="sign_etl.recipes.demo:true_keypoints")
 

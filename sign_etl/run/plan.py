@@ -288,8 +288,9 @@ def _order(table: pa.Table, pipeline: Pipeline, dataset: str) -> pa.Table:
 
     first_seen = np.full(len(source_hash), len(by_source), np.int64)
     np.minimum.at(first_seen, source_code, np.arange(len(by_source)))
+    folders = split_folders(ranked)
     paths = [
-        shard_path(dataset, ranked[split], number)
+        shard_path(dataset, folders[split], number)
         for split, number in zip(split_of[in_shard], shard_of[in_shard], strict=True)
     ]
     return (
@@ -302,9 +303,19 @@ def _order(table: pa.Table, pipeline: Pipeline, dataset: str) -> pa.Table:
     )
 
 
-def shard_path(dataset: str, split: str, number: int) -> str:
+def split_folders(splits: Sequence[str]) -> list[str]:
+    """A folder for each split: its name where that is a plain one, else with a hash, so that
+    `Train` and `train`, or two names in another script, do not meet."""
+    return [
+        split
+        if slugify(split) == split and split
+        else f"{slugify(split) or 'split'}-{hashlib.sha256(split.encode()).hexdigest()[:6]}"
+        for split in splits
+    ]
+
+
+def shard_path(dataset: str, folder: str, number: int) -> str:
     """Path of a shard in its build, such as `train/wlasl-train-000000.tar`."""
-    folder = slugify(split) or "split"
     return f"{folder}/{dataset}-{folder}-{number:06d}.tar"
 
 

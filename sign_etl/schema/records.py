@@ -166,7 +166,7 @@ class LockLine(Record):
 
     key: str
     source_id: str
-    url: str | None
+    url: str | None = None
     outcome: Outcome
     stage: str | None = None
     reason: str | None = None

@@ -174,7 +174,11 @@ def _member_row(member: Member, extension: str) -> dict[str, Any]:
 
 
 def _cast(npy: bytes, dtype: str) -> bytes:
-    keypoints = np.load(io.BytesIO(npy), allow_pickle=False).astype(dtype)
+    exact = np.load(io.BytesIO(npy), allow_pickle=False)
+    keypoints = exact.astype(dtype)
+    # A score that rounds to 0 would say `not estimated` of a point that has coordinates.
+    scores = keypoints[..., -1]
+    scores[(scores == 0) & (exact[..., -1] > 0)] = np.finfo(dtype).smallest_subnormal
     bits = keypoints.view(NAN_BITS[dtype].dtype)
     bits[np.isnan(keypoints)] = NAN_BITS[dtype]
     buffer = io.BytesIO()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 SPLITS_FIRST = ("train", "val", "dev", "test")
@@ -26,7 +27,8 @@ def choose_clips(index: Any, count: int) -> list[str]:
     while sum(shares.values()) < min(count, sum(sizes.values())):
         free = [split for split in splits if shares[split] < sizes[split]]
         shares[min(free, key=lambda split: shares[split])] += 1
-    return [key for split in splits for key in _spread(by_split[split], shares[split])]
+    used: Counter[str] = Counter()
+    return [key for split in splits for key in _spread(by_split[split], shares[split], used)]
 
 
 def choose_frames(frames: int, count: int) -> list[int]:
@@ -35,15 +37,19 @@ def choose_frames(frames: int, count: int) -> list[int]:
     return [int((piece + 0.5) * frames / count) for piece in range(count)]
 
 
-def _spread(by_label: dict[str, list[str]], count: int) -> list[str]:
-    """A clip of as many labels as possible, then a second one of each, and so on."""
+def _spread(by_label: dict[str, list[str]], count: int, used: Counter[str]) -> list[str]:
+    """Clips of the labels that were shown least so far; counts them in `used`."""
     chosen: list[str] = []
-    turn = 0
+    taken: Counter[str] = Counter()
     while len(chosen) < count:
-        keys = [by_label[label][turn] for label in sorted(by_label) if turn < len(by_label[label])]
-        missing = count - len(chosen)
-        chosen += [keys[place] for place in choose_frames(len(keys), missing)]
-        turn += 1
+        left = [label for label in sorted(by_label) if taken[label] < len(by_label[label])]
+        least = min(used[label] for label in left)
+        fresh = [label for label in left if used[label] == least]
+        for place in choose_frames(len(fresh), count - len(chosen)):
+            label = fresh[place]
+            chosen.append(by_label[label][taken[label]])
+            taken[label] += 1
+            used[label] += 1
     return chosen
 
 

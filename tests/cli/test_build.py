@@ -143,7 +143,7 @@ def test_a_file_name_that_begins_with_a_hyphen(sign_etl: Any, tmp_path: Path) ->
     (tmp_path / "-odd.yaml").write_text("name: odd\ndataset: {recipe: folder, odd: 1}\n")
     done = sign_etl("ingest", "--", "-odd.yaml", cwd=tmp_path)
     assert done.returncode == 2
-    assert "-odd.yaml:2:28: `dataset.odd` is not a setting" in done.stderr
+    assert "-odd.yaml:2:27: `dataset.odd` is not a setting" in done.stderr
 
 
 def test_a_folder_named_like_a_data_set_is_no_pipeline(sign_etl: Any, tmp_path: Path) -> None:

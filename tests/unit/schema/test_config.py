@@ -102,7 +102,7 @@ def test_all_problems_in_reading_order() -> None:
         "p.yaml:3:1: `dataset.recipe` is missing",
         "p.yaml:4:8: `pack.shard_clips` must be at least 1, not 0",
     ]
-    with pytest.raises(DocumentError, match="5 problems in p.yaml"):
+    with pytest.raises(DocumentError, match=r"5 problems in p\.yaml"):
         load_pipeline(text, origin="p.yaml")
 
 
@@ -217,6 +217,6 @@ def test_files(tmp_path: Path) -> None:
 def test_errors_survive_pickling() -> None:
     with pytest.raises(DocumentError) as caught:
         load_pipeline("a: 1\n")
-    copy = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 (our own bytes)
+    copy = pickle.loads(pickle.dumps(caught.value))
     assert copy.problems == caught.value.problems
     assert copy.exit_code == 2
