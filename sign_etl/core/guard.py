@@ -13,12 +13,13 @@ import re
 import select
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sign_etl.core.errors import SignEtlError
+from sign_etl.core.errors import SignEtlError, Stopped
 from sign_etl.core.guard_process import Child, spawn
 
 POLL_S: Final = 0.2
@@ -96,6 +97,7 @@ class Guard:
         self._limits = limits
         self._environment = environment or {}
         self._child: Child | None = None
+        self._interrupted = threading.Event()
 
     def __enter__(self) -> Guard:
         return self
@@ -121,6 +123,7 @@ class Guard:
 
         Raises:
             GuardStartError: the child does not start, twice in a row.
+            Stopped: `interrupt` was called.
             SignEtlError: the target raised one: it is about the installation, not about `request`.
         """
         wall_s = wall_s or self._limits.wall_s
@@ -135,6 +138,10 @@ class Guard:
         if isinstance(answer, Breach):
             return answer
         return self._open_answer(answer)
+
+    def interrupt(self) -> None:
+        """Break off the call in hand, from another thread; the owner gets `Stopped`, for good."""
+        self._interrupted.set()
 
     def close(self) -> None:
         """End the child. Harmless where there is none."""
@@ -229,6 +236,8 @@ class Guard:
         poll = select.poll()
         poll.register(descriptor, event)
         while True:
+            if self._interrupted.is_set():
+                raise Stopped("the run is stopped")
             remaining_s = deadline - time.monotonic()
             if remaining_s <= 0:
                 return self._breach(HUNG, _over(wall_s))

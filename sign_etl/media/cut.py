@@ -12,8 +12,9 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from sign_etl.media.decode import Playback, Refused, Source, Timed
+from sign_etl.media.decode import Playback, Source, Timed
 from sign_etl.media.output import Job, Output
+from sign_etl.media.probe import Refused
 from sign_etl.media.timeline import Sampler, Shown, frame_count, tidy_rate
 from sign_etl.schema.outcome import Reason
 

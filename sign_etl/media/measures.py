@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK_PX: Final = 16
-STILL: Final = 2.0
+STILL: Final = 1.0
 """Frames equal each other where no block of 16 x 16 pixels changes by more than this on average. A
-mean over the whole picture would call a signer still who only moves the fingers; what an encoder
-does to a frozen picture stays below it."""
+mean over the whole picture would call a signer still who only moves the fingers. Resting signers on
+real H.264 clips change by 1.08 or more, a frozen picture after an encoder by less between its key
+frames."""
 
 
 class Measures:
@@ -58,4 +59,5 @@ def largest_change(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> float
     # A last row or column that is no whole block counts with a smaller weight.
     rows = np.add.reduceat(change, range(0, height, BLOCK_PX), axis=0, dtype=np.uint32)
     blocks = np.add.reduceat(rows, range(0, width, BLOCK_PX), axis=1)
-    return float(blocks.max()) / (min(height, BLOCK_PX) * min(width, BLOCK_PX))
+    largest: float = blocks.max().item()
+    return largest / (min(height, BLOCK_PX) * min(width, BLOCK_PX))

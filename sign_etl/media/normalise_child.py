@@ -10,9 +10,10 @@ from typing import IO, Any, Final
 import av
 
 from sign_etl.media.cut import Cut
-from sign_etl.media.decode import Refused, Source
+from sign_etl.media.decode import Source
 from sign_etl.media.outline import cut_short
 from sign_etl.media.output import Job
+from sign_etl.media.probe import Refused
 from sign_etl.media.timeline import seconds
 from sign_etl.schema.outcome import Reason
 from sign_etl.schema.pipeline import NormaliseConfig

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+import weakref
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,7 +23,7 @@ from pydantic import BaseModel, Field, field_validator
 
 from sign_etl.core.errors import AccessError
 from sign_etl.pose import blazepose_weights, hands
-from sign_etl.pose.base import Estimator, PoseInput, WeightsFile
+from sign_etl.pose.base import Estimator, PoseBackend, PoseInput, WeightsFile
 from sign_etl.reader.frames import read_frames
 from sign_etl.schema.layouts import layout
 from sign_etl.schema.pipeline import Settings, Share
@@ -142,6 +143,8 @@ class BlazePoseEstimator:
         self._body_model = (folder / blazepose_weights.POSE.file.name).read_bytes()
         self._hand_model = (folder / blazepose_weights.HANDS.file.name).read_bytes()
         self._kept: dict[str, Any] = {}
+        # Before the interpreter takes MediaPipe apart: its own clean-up at that point complains.
+        weakref.finalize(self, _close_all, self._kept)
 
     def estimate(self, clip: PoseInput) -> NDArray[np.float32]:
         """See `Estimator`.
@@ -272,6 +275,12 @@ def _xyz(landmarks: Any) -> NDArray[np.float64]:
     return np.array([(point.x, point.y, point.z) for point in landmarks], np.float64)
 
 
+def _close_all(finders: dict[str, Any]) -> None:
+    for finder in finders.values():
+        finder.close()
+    finders.clear()
+
+
 def _loads(library: str) -> bool:
     try:
         ctypes.CDLL(library)
@@ -280,4 +289,4 @@ def _loads(library: str) -> bool:
     return True
 
 
-BACKEND = BlazePose()
+BACKEND: PoseBackend = BlazePose()

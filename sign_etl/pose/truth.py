@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from sign_etl.core.registry import Registry
-from sign_etl.pose.base import Estimator, PoseInput, WeightsFile
+from sign_etl.pose.base import Estimator, PoseBackend, PoseInput, WeightsFile
 from sign_etl.schema.layouts import layout
 from sign_etl.schema.pipeline import Settings
 
@@ -83,4 +83,4 @@ class _TruthEstimator:
         return keypoints
 
 
-BACKEND = Truth()
+BACKEND: PoseBackend = Truth()

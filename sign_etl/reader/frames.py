@@ -11,13 +11,9 @@ import numpy as np
 from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
 
-# swscale's default colour conversion differs between CPU types; these flags give the same bytes.
-_FLAGS = (
-    Interpolation.BICUBIC
-    | Interpolation.ACCURATE_RND
-    | Interpolation.FULL_CHR_H_INT
-    | Interpolation.BITEXACT
-)
+# swscale's default colour conversion differs between CPU types. With these flags it does not, and
+# the pictures are within two levels of what other readers show; finer chroma costs another 2 ms.
+_FLAGS = Interpolation.POINT | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
 
 
 def read_frames(video: Path | IO[bytes]) -> Iterator[NDArray[np.uint8]]:

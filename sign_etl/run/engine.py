@@ -118,13 +118,15 @@ class _Engine:
         with ThreadPoolExecutor(1, thread_name_prefix="pack") as pool:
             worker.start()
             abort_at: float | None = None
+            aborted = False
             while True:
                 try:
                     event = inbox.get(timeout=PROGRESS_S)
                     if event is None:
                         break
                     if isinstance(event, Broken):
-                        broken = broken or event.error
+                        # What breaks because we break it off is no error.
+                        broken = broken or (None if aborted else event.error)
                     elif isinstance(event, Passed):
                         self._passed[event.stage] += 1
                     elif broken is None:
@@ -134,9 +136,9 @@ class _Engine:
                 broken = broken or self._collect(wait=False)
                 if self._stop.is_set():
                     abort_at = abort_at or time.monotonic() + GRACE_S
-                    if time.monotonic() > abort_at:
+                    if time.monotonic() > abort_at and not aborted:
+                        aborted = True
                         runner.abort()
-                        abort_at = float("inf")
                 self._show()
             worker.join()
             broken = broken or self._collect(wait=True)

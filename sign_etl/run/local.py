@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from sign_etl.core.errors import Stopped
-from sign_etl.core.guard import BREACHES
 from sign_etl.run.runner import Broken, Emit, Finished, Group, Passed
 from sign_etl.schema.outcome import Reject
 from sign_etl.stages.fetch import FetchStage
@@ -95,11 +94,13 @@ class LocalRunner:
                         item = passed
                         if item.reject is None:
                             emit(Passed(_stage_of(item, stages)))
+                except Stopped:
+                    return
                 except BaseException as error:
                     _broken(error, stop, emit)
                     return
-                if stop.is_set() and not _complete(item, stages):
-                    return  # in hand when the run was stopped: next time
+                if item.reject is None and item.quality is None:
+                    return  # stopped between two stages: the next run goes on
                 end(item, opened)
 
         self._stages = [clip_stages(self._setup) for _ in range(self._jobs)]
@@ -137,7 +138,7 @@ class LocalRunner:
         """See `Runner`."""
         for stages in self._stages:
             for stage in stages:
-                stage.close()
+                stage.interrupt()
 
 
 def _stepwise(stages: list[Stage], item: Item, stop: threading.Event) -> Iterator[Item]:
@@ -151,13 +152,6 @@ def _stepwise(stages: list[Stage], item: Item, stop: threading.Event) -> Iterato
 def _stage_of(item: Item, stages: list[Stage]) -> str:
     passed = (item.video is not None) + len(item.poses) + (item.quality is not None)
     return stages[passed - 1].name
-
-
-def _complete(item: Item, stages: list[Stage]) -> bool:
-    # A child that was killed because the run stops is no fault of its clip.
-    if item.reject is not None:
-        return item.reject.reason not in BREACHES
-    return item.quality is not None
 
 
 def _next(

@@ -304,8 +304,10 @@ def _order(table: pa.Table, pipeline: Pipeline, dataset: str) -> pa.Table:
 
 
 def split_folders(splits: Sequence[str]) -> list[str]:
-    """A folder for each split: its name where that is a plain one, else with a hash, so that
-    `Train` and `train`, or two names in another script, do not meet."""
+    """A folder for each split: its name where that is a plain one, else one with a hash.
+
+    So `Train` and `train`, or two names in another script, do not meet.
+    """
     return [
         split
         if slugify(split) == split and split

@@ -28,7 +28,15 @@ from sign_etl.schema.clip import Source
 from sign_etl.schema.outcome import Reject
 from sign_etl.schema.pipeline import PoolConfig
 from sign_etl.stages.fetch import FetchStage
-from sign_etl.stages.item import Item, SourceRef, Stage, clip_from_json, from_json, to_json
+from sign_etl.stages.item import (
+    Item,
+    SourceRef,
+    Stage,
+    clip_from_json,
+    from_json,
+    through,
+    to_json,
+)
 from sign_etl.stages.setup import Setup, clip_stages, setup_from_json
 
 WAVE_GROUPS = 512
@@ -37,6 +45,7 @@ WAVE_GROUPS_PER_CPU = 64
 SUBMISSIONS = 3
 """An execution that breaks (a lost head of a pool, too many lost nodes) is repeated so often."""
 ACTOR_RETRIES = 4
+BLOCKS_PER_WORKER = 8
 RESERVED_CPUS = 0.3
 """Left free, so that reads and packing are never starved by the pools."""
 DOWNLOADS = 8
@@ -113,7 +122,7 @@ class RayRunner:
         self, groups: list[Group], pools: list[_Pool], stop: threading.Event, emit: Emit
     ) -> None:
         left = {clip.key for group in groups for clip in group.clips}
-        stages = ["fetch", *(pool.stage for pool in pools[1:])]
+        stages = [*(pool.stage for pool in pools), "quality"]
         error: Exception | None = None
         for _ in range(SUBMISSIONS):
             todo = [_remaining(group, left) for group in groups]
@@ -140,14 +149,17 @@ class RayRunner:
 
     def _results(self, groups: list[Group], pools: list[_Pool]) -> Iterator[Item | DiskError]:
         rows = [{"row": json.dumps(_group_json(group))} for group in groups]
-        data: ray.data.Dataset = ray.data.from_items(
-            rows, override_num_blocks=max(1, len(rows) // 4)
-        )
+        # Blocks are what Ray schedules: enough for every worker, few enough for the driver.
+        workers = sum(pool.workers for pool in pools)
+        blocks = min(len(rows), max(BLOCKS_PER_WORKER * workers, len(rows) // 16))
+        data: ray.data.Dataset = ray.data.from_items(rows, override_num_blocks=blocks)
         setup = asdict(self._setup)
         fetch, *others = pools
-        data = _through(data, _FetchWorker, (setup,), fetch, batch_size=DOWNLOADS)
+        data = _pooled(data, _FetchWorker, (setup,), fetch, batch_size=DOWNLOADS)
         for number, pool in enumerate(others):
-            data = _through(data, _StageWorker, (setup, number), pool, batch_size=1)
+            # `quality` takes no time of its own and rides with the last pool.
+            count = 2 if pool is others[-1] else 1
+            data = _pooled(data, _StageWorker, (setup, number, count), pool, batch_size=1)
         for batch in data.iter_batches(batch_size=None, prefetch_batches=0, batch_format="pyarrow"):
             assert isinstance(batch, pa.Table)
             for text in batch["row"].to_pylist():
@@ -177,7 +189,6 @@ def plan_pools(setup: Setup, resources: dict[str, float]) -> list[_Pool]:
             (f"pose:{pose.name}", config.pose, _fitting(config.pose, cpus, gpus))
             for pose in setup.poses
         ),
-        ("quality", PoolConfig(workers=1, cpus=0.05), 1),
     ]
     needed = sum(pool.gpus * (pool.workers or count) for _, pool, count in wanted)
     if needed > gpus:
@@ -220,11 +231,10 @@ class _FetchWorker:
 
 
 class _StageWorker:
-    """Takes items through one stage; owns its guarded child."""
+    """Takes items through one stage or more; owns their guarded children."""
 
-    def __init__(self, setup: dict[str, Any], number: int) -> None:
-        stages = clip_stages(setup_from_json(setup))
-        self._stage: Stage = stages[number]
+    def __init__(self, setup: dict[str, Any], number: int, count: int) -> None:
+        self._stages: list[Stage] = clip_stages(setup_from_json(setup))[number : number + count]
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         return _table(
@@ -235,8 +245,9 @@ class _StageWorker:
         value = json.loads(text)
         if "disk" in value or value["reject"] is not None:
             return [value]
-        item = from_json(value)
-        return [to_json(self._stage.look(item) or self._stage.run(item))]
+        item = through(self._stages, from_json(value))
+        assert item is not None
+        return [to_json(item)]
 
 
 def _or_disk(step: Callable[[str], list[dict[str, Any]]], text: str) -> list[dict[str, Any]]:
@@ -247,7 +258,7 @@ def _or_disk(step: Callable[[str], list[dict[str, Any]]], text: str) -> list[dic
         return [{"disk": error.message, "hint": error.hint}]
 
 
-def _through(
+def _pooled(
     data: ray.data.Dataset,
     worker: type,
     arguments: tuple[Any, ...],

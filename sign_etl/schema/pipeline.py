@@ -197,6 +197,10 @@ class PoolsConfig(Settings):
     """Writing shards."""
 
 
+def _blazepose_alone() -> dict[str, dict[str, Any]]:
+    return {"blazepose": {}}
+
+
 class Pipeline(Settings):
     """The choices of one build."""
 
@@ -218,7 +222,7 @@ class Pipeline(Settings):
     """How sources are downloaded."""
     normalise: NormaliseConfig = NormaliseConfig()
     """What every clip becomes."""
-    pose: dict[str, dict[str, Any]] = Field(default_factory=lambda: {"blazepose": {}})
+    pose: dict[str, dict[str, Any]] = Field(default_factory=_blazepose_alone)
     """Pose backends by name, each with its options; `{}` for none."""
     quality: QualityConfig = QualityConfig()
     """When a clip is too poor to keep."""

@@ -23,7 +23,10 @@ from sign_etl.shard.tar import Member, TarWriter
 
 VERSION = "1"
 
-NAN_BITS = {"float16": np.uint16(0x7E00), "float32": np.uint32(0x7FC00000)}
+NAN_BITS: dict[str, np.uint16 | np.uint32] = {
+    "float16": np.uint16(0x7E00),
+    "float32": np.uint32(0x7FC00000),
+}
 """The one bit pattern of `not estimated`; arithmetic makes others, which would move bytes."""
 
 

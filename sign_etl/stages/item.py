@@ -81,8 +81,11 @@ class Stage(Protocol):
             DiskError: no space left: the run must stop, the clip is not to blame.
         """
 
+    def interrupt(self) -> None:
+        """Break off the work in hand, from another thread; `run` raises `Stopped` then."""
+
     def close(self) -> None:
-        """End child processes. May be called from another thread to break off a call."""
+        """End child processes."""
 
 
 def through(stages: Iterable[Stage], item: Item, *, work: bool = True) -> Item | None:

@@ -60,6 +60,10 @@ class NormaliseStage:
             entry = self._store.put(self.name, fingerprint, facts=facts, files={"video": out})
         return replace(item, video=entry)
 
+    def interrupt(self) -> None:
+        """See `Stage`."""
+        self._guard.interrupt()
+
     def close(self) -> None:
         """See `Stage`."""
         self._guard.close()

@@ -75,6 +75,10 @@ class PoseStage:
             )
         return replace(item, poses={**item.poses, self._pose.name: entry})
 
+    def interrupt(self) -> None:
+        """See `Stage`."""
+        self._guard.interrupt()
+
     def close(self) -> None:
         """See `Stage`."""
         self._guard.close()

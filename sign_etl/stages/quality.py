@@ -57,6 +57,9 @@ class QualityStage:
         entry = self._store.put(self.name, self._fingerprint(item), facts={"measures": rounded})
         return self._judged(item, entry)
 
+    def interrupt(self) -> None:
+        """See `Stage`."""
+
     def close(self) -> None:
         """See `Stage`."""
 

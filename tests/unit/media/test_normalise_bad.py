@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -309,10 +310,8 @@ def test_outline_of_rubbish(tmp_path: Path) -> None:
         assert not cut_short(file, "mp4")
 
 
-def test_every_flag_is_explained(normalise: Normalise, tmp_path: Path) -> None:
-    code = "".join(
-        (Path(stage.__file__).parent / name).read_text()
-        for name in ("cut.py", "output.py", "picture.py")
-    )
-    for flag in stage.FLAGS:
-        assert f'"{flag}"' in code, flag
+def test_every_flag_is_explained() -> None:
+    folder = Path(stage.__file__).parent
+    code = "".join((folder / name).read_text() for name in ("cut.py", "output.py", "picture.py"))
+    used = re.findall(r'flags\.(?:add|append)\("([a-z-]+)"\)', code)
+    assert set(used) == set(stage.FLAGS)

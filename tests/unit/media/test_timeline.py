@@ -60,9 +60,7 @@ def test_60_to_25() -> None:
     jitter=st.lists(st.integers(-8, 8), min_size=50, max_size=50),
     fps=st.sampled_from([Fraction(25), Fraction(24), Fraction(30000, 1001), Fraction(50)]),
 )
-def test_jitter_of_less_than_half_a_frame_changes_nothing(
-    jitter: list[int], fps: Fraction
-) -> None:
+def test_jitter_of_less_than_half_a_frame_changes_nothing(jitter: list[int], fps: Fraction) -> None:
     # Up to 8 ms at up to 50 fps: half a frame is 10, less the millisecond that counts as a tie.
     times_s = steady(50, fps)
     moved = [max(Fraction(0), t + Fraction(j, 1000)) for t, j in zip(times_s, jitter, strict=True)]

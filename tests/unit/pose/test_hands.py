@@ -39,8 +39,8 @@ def test_crossed_arms() -> None:
 
 def test_the_sum_decides_where_both_are_nearest_to_one_wrist() -> None:
     near = np.array([[310.0, 300.0], [290.0, 300.0]])
-    # Both hands are nearest to the left wrist; 10 + 30 is less than 20 + 40 the other way round.
-    assert assign(places((330, 300), (300, 300)), near, LIMIT) == (0, 1)
+    # Both hands are nearer to the left wrist; 20 + 12 is less than 8 + 40.
+    assert assign(places((330, 300), (302, 300)), near, LIMIT) == (0, 1)
 
 
 def test_a_far_hand_is_nobodys_and_does_not_push_the_near_one_away() -> None:

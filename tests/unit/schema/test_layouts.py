@@ -58,7 +58,7 @@ def test_every_sided_point_has_its_pair(points: Layout) -> None:
 
 @EVERY
 def test_mirroring_turns_bones_into_bones(points: Layout) -> None:
-    other = {left: right for left, right in points.pairs}
+    other = dict(points.pairs)
     other |= {right: left for left, right in points.pairs}
     bones = {frozenset(edge) for edge in points.edges}
     mirrored = {frozenset(other.get(number, number) for number in bone) for bone in bones}
