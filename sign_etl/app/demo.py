@@ -142,6 +142,7 @@ def _unavailable() -> str | None:
         backend = BACKENDS.get(ESTIMATOR)
         try:
             backend.fetch(backend.options({}), weights_folder())
+            pose_setup(ESTIMATOR, {}, weights=True)
         except AccessError as error:
             return f"{error.message}; the drawn joints take its place"
     return None

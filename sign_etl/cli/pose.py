@@ -79,9 +79,7 @@ def info(
             ],
         )
     if reply.options:
-        out.text(
-            f"\nOptions, under `{name}:` of `pose:` in a pipeline, or as --set pose.{name}.OPTION=VALUE:"
-        )
+        out.text(f"\nOptions of `{name}`, in a pipeline or as --set pose.{name}.OPTION=VALUE:")
         out.table(
             ("option", "type", "default", "meaning"),
             [(one.name, one.type, one.default, one.help) for one in reply.options],

@@ -59,5 +59,5 @@ def largest_change(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> float
     # A last row or column that is no whole block counts with a smaller weight.
     rows = np.add.reduceat(change, range(0, height, BLOCK_PX), axis=0, dtype=np.uint32)
     blocks = np.add.reduceat(rows, range(0, width, BLOCK_PX), axis=1)
-    largest: float = blocks.max().item()
-    return largest / (min(height, BLOCK_PX) * min(width, BLOCK_PX))
+    block_px: int = min(height, BLOCK_PX) * min(width, BLOCK_PX)
+    return float(blocks.max()) / block_px

@@ -26,13 +26,18 @@ class DatasetCard:
         language: ISO 639-3 code of the sign language.
         task: isolated signs, sentences, or neither.
         licence: SPDX id or the name of its terms.
-        access: how its media are had: `links` are public web pages that may be dead.
+        access: how its media are had. `none`: made here. `local`: the user's own. `direct`: files
+            of its authors. `links`: public web pages that may be dead. `form`: a form or mail to
+            its authors first. `login`: an account of a hub.
         citation: how its authors want to be cited, one line.
         clips: number of annotated clips, None where unknown.
         signers: number of signers, None where unknown.
         download_bytes: bytes to download, None where unknown.
         layout_evidence: how we know the layout: a real file, documents, or memory (experimental).
         notes: what one should know, one sentence each.
+        terms: what the user must accept before the first download (`--accept-licence NAME`); empty
+            where the licence asks for nothing of the kind.
+        how_to: for `form` and `login`: what to do, one sentence.
     """
 
     title: str
@@ -47,6 +52,30 @@ class DatasetCard:
     download_bytes: int | None = None
     layout_evidence: Literal["file", "docs", "memory"] = "memory"
     notes: tuple[str, ...] = ()
+    terms: str = ""
+    how_to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A packed part of a data set: downloaded once, unpacked safely into its media folder.
+
+    Attributes:
+        urls: where it is; several are the parts of one file, in order. Besides http(s):
+            `hf://datasets/OWNER/NAME/PATH`, `gdrive://ID`, `kaggle://OWNER/NAME`.
+        into: sub-folder of the media folder that it is unpacked into, empty for the folder itself.
+        sha256: of the (joined) file, where it is known.
+        md5: likewise, where its authors give only that.
+        size_bytes: likewise.
+        password_env: environment variable that holds the user's password for it.
+    """
+
+    urls: tuple[str, ...]
+    into: str = ""
+    sha256: str | None = None
+    md5: str | None = None
+    size_bytes: int | None = None
+    password_env: str | None = None
 
 
 class RecipeOptions(BaseModel):
@@ -61,7 +90,7 @@ class RecipeOptions(BaseModel):
     media: Path | None = None
     """Folder with files already on disk."""
     annotations: Path | None = None
-    """The annotation file, where it is not downloaded."""
+    """The annotation file (a folder where there are several), where it is not downloaded."""
     media_kind: Literal["raw", "trimmed"] | None = None
     """Whether the files in `media` are whole sources or already cut to their spans."""
 
@@ -109,6 +138,12 @@ class Recipe(Protocol):
             None if everything is downloaded.
         """
 
+    def archives(self, options: RecipeOptions) -> tuple[Archive, ...]:
+        """What is downloaded and unpacked where there is no `options.media`.
+
+        Happens before `fetch_index`; the folder is `options.media` from then on.
+        """
+
     def fetch_index(self, root: Path, options: RecipeOptions, get: Get) -> None:
         """Bring the annotation files into the folder `root` (a cache; may already hold them)."""
 
@@ -130,6 +165,29 @@ class Recipe(Protocol):
 
     def fixture(self, root: Path) -> Mapping[str, Any]:
         """Write a small fake copy in the exact real layout; returns the options to read it."""
+
+
+class BaseRecipe:
+    """What most recipes do alike; a recipe overrides the rest."""
+
+    def options(self, raw: Mapping[str, Any]) -> RecipeOptions:
+        """See `Recipe`."""
+        return RecipeOptions.model_validate(dict(raw))
+
+    def media(self, root: Path, options: RecipeOptions) -> Path | None:
+        """See `Recipe`."""
+        return options.media
+
+    def archives(self, options: RecipeOptions) -> tuple[Archive, ...]:
+        """See `Recipe`."""
+        return ()
+
+    def fetch_index(self, root: Path, options: RecipeOptions, get: Get) -> None:
+        """See `Recipe`."""
+
+    def labels(self, root: Path, options: RecipeOptions) -> list[str] | None:
+        """See `Recipe`."""
+        return None
 
 
 RECIPES: Registry[Recipe] = Registry("data set", "sign_etl.recipes")

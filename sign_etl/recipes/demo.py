@@ -23,7 +23,7 @@ from pydantic import Field
 from sign_etl.core.canonical import sha256_file
 from sign_etl.core.errors import AnnotationError
 from sign_etl.core.files import write_bytes, write_json
-from sign_etl.recipes.base import DatasetCard, Get, Recipe, RecipeOptions, own
+from sign_etl.recipes.base import BaseRecipe, DatasetCard, Get, Recipe, RecipeOptions, own
 from sign_etl.schema.clip import Clip, Source, clip_key
 
 VERSION = "1"
@@ -94,7 +94,7 @@ class Take:
         return 10 * self.signer + MOTIONS.index(self.motion)
 
 
-class Demo:
+class Demo(BaseRecipe):
     """The recipe."""
 
     name = "demo"

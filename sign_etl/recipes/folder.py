@@ -22,7 +22,7 @@ from pydantic import Field
 from sign_etl.core.errors import UsageError
 from sign_etl.core.files import write_bytes
 from sign_etl.core.folder_index import MEDIA_EXTENSIONS, FolderIndex
-from sign_etl.recipes.base import DatasetCard, Get, Recipe, RecipeOptions, own
+from sign_etl.recipes.base import BaseRecipe, DatasetCard, Get, Recipe, RecipeOptions, own
 from sign_etl.recipes.folder_table import read_clips
 from sign_etl.schema.clip import Clip, Source, clip_key
 
@@ -38,7 +38,7 @@ class FolderOptions(RecipeOptions):
     unknown."""
 
 
-class Folder:
+class Folder(BaseRecipe):
     """The recipe."""
 
     name = "folder"
@@ -62,10 +62,6 @@ class Folder:
     def options(self, raw: Mapping[str, Any]) -> FolderOptions:
         """See `Recipe`."""
         return FolderOptions.model_validate(dict(raw))
-
-    def media(self, root: Path, options: RecipeOptions) -> Path | None:
-        """See `Recipe`."""
-        return options.media
 
     def fetch_index(self, root: Path, options: RecipeOptions, get: Get) -> None:
         """Nothing to download."""

@@ -27,7 +27,7 @@ from typing import Any, Literal
 from sign_etl.core.errors import UsageError
 from sign_etl.core.folder_index import FolderIndex
 from sign_etl.recipes.addresses import canonical_address, youtube_id
-from sign_etl.recipes.base import DatasetCard, Get, Recipe, RecipeOptions, own
+from sign_etl.recipes.base import BaseRecipe, DatasetCard, Get, Recipe, RecipeOptions, own
 from sign_etl.recipes.wlasl_index import Instance, read_index
 from sign_etl.schema.clip import Clip, Source, clip_key
 
@@ -49,7 +49,7 @@ class WlaslOptions(RecipeOptions):
     """Where the index is downloaded from, for mirrors."""
 
 
-class Wlasl:
+class Wlasl(BaseRecipe):
     """The recipe."""
 
     name = "wlasl"
@@ -81,10 +81,6 @@ class Wlasl:
     def options(self, raw: Mapping[str, Any]) -> WlaslOptions:
         """See `Recipe`."""
         return WlaslOptions.model_validate(dict(raw))
-
-    def media(self, root: Path, options: RecipeOptions) -> Path | None:
-        """See `Recipe`."""
-        return options.media
 
     def fetch_index(self, root: Path, options: RecipeOptions, get: Get) -> None:
         """Download the index unless it is given or there already."""

@@ -103,7 +103,7 @@ class Journal:
                     return  # torn by a kill
                 try:
                     yield _result(json.loads(line))
-                except (ValueError, KeyError, TypeError):
+                except (ValueError, KeyError, TypeError, AttributeError):
                     continue  # a line that another version wrote: its clip is looked up again
 
     def latest(self) -> dict[str, Result]:

@@ -10,6 +10,7 @@ A plan is an Arrow table and never a list of objects: a million clips are a few 
 from __future__ import annotations
 
 import hashlib
+import json
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,13 @@ from sign_etl.schema.tables import PLAN, read_table, write_table
 BATCH = 65_536
 SPLIT_ORDER = ("train", "val", "dev", "test")
 """These splits come first, in this order; others follow by name."""
+MAX_FOLDER = 32
+"""Characters of a split's folder before its hash: a shard has it twice in its path."""
+DIGESTED = (
+    *("key", "shard", "split", "label", "gloss", "text", "language", "signer"),
+    *("declared_fps", "bbox", "extra"),
+)
+"""Columns that decide about bytes; the key stands for source and span, an address may change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +103,6 @@ class Plan:
         Raises:
             OSError, ValueError: it is missing or no plan.
         """
-        import json
-
         table = read_table(path, PLAN)
         metadata = table.schema.metadata
         return cls(
@@ -164,7 +170,7 @@ def _column(clips: list[Clip], name: str) -> list[Any]:
         return [clip.source.headers for clip in clips]
     if name == "extra":
         return [sorted(clip.extra.items()) for clip in clips]
-    if name in ("url", "names", "trimmed"):
+    if name in ("url", "names", "trimmed", "frames_fps", "keypoints", "part"):
         return [getattr(clip.source, name) for clip in clips]
     return [getattr(clip, name) for clip in clips]
 
@@ -181,6 +187,9 @@ def _clip(row: dict[str, Any]) -> Clip:
             tuple(row["names"]),
             tuple((name, value) for name, value in row["headers"]),
             row["trimmed"],
+            row["frames_fps"],
+            row["keypoints"],
+            row["part"],
         ),
         split=row["split"],
         label=row["label"],
@@ -309,11 +318,14 @@ def split_folders(splits: Sequence[str]) -> list[str]:
     So `Train` and `train`, or two names in another script, do not meet.
     """
     return [
-        split
-        if slugify(split) == split and split
-        else f"{slugify(split) or 'split'}-{hashlib.sha256(split.encode()).hexdigest()[:6]}"
+        split if slugify(split) == split and 0 < len(split) <= MAX_FOLDER else _hashed(split)
         for split in splits
     ]
+
+
+def _hashed(split: str) -> str:
+    readable = slugify(split)[:MAX_FOLDER].strip("-_") or "split"
+    return f"{readable}-{hashlib.sha256(split.encode()).hexdigest()[:6]}"
 
 
 def shard_path(dataset: str, folder: str, number: int) -> str:
@@ -333,10 +345,12 @@ def _digest(
 ) -> str:
     hasher = hashlib.sha256()
     hasher.update(canonical_json([pipeline.identity(), recipe, list(labels)]).encode())
-    for name in ("key", "shard", "split", "label", "gloss", "text", "language", "signer"):
+    for name in DIGESTED:
+        hasher.update(name.encode())
         for batch in table.select([name]).to_batches(max_chunksize=BATCH):
-            values = batch[name].fill_null("\x01").to_pylist()
-            hasher.update("\0".join([*values, ""]).encode("utf-8"))
+            # JSON values between commas: no two columns look alike, wherever the batches end.
+            values = json.dumps(batch[name].to_pylist(), ensure_ascii=False)
+            hasher.update(f"{values[1:-1]}, ".encode("utf-8", "surrogatepass"))
     return hasher.hexdigest()
 
 

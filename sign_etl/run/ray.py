@@ -49,6 +49,8 @@ BLOCKS_PER_WORKER = 8
 RESERVED_CPUS = 0.3
 """Left free, so that reads and packing are never starved by the pools."""
 DOWNLOADS = 8
+ROUNDING = 1e-9
+"""Ten shares of 0.1 are one GPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,12 +188,12 @@ def plan_pools(setup: Setup, resources: dict[str, float]) -> list[_Pool]:
         ("fetch", config.fetch, 1),
         ("normalise", config.normalise, max(1, int(cpus))),
         *(
-            (f"pose:{pose.name}", config.pose, _fitting(config.pose, cpus, gpus))
+            (f"pose:{pose.name}", config.pose, _fitting(config.pose, cpus, gpus / len(setup.poses)))
             for pose in setup.poses
         ),
     ]
     needed = sum(pool.gpus * (pool.workers or count) for _, pool, count in wanted)
-    if needed > gpus:
+    if needed > gpus + ROUNDING:
         raise ConfigError(
             f"the pools want {needed:g} GPUs, the cluster has {gpus:g}",
             hint="set `pools.pose.gpus: 0` to run on CPUs, or use a cluster with GPUs",
@@ -207,7 +209,7 @@ def plan_pools(setup: Setup, resources: dict[str, float]) -> list[_Pool]:
 
 
 def _fitting(pool: PoolConfig, cpus: float, gpus: float) -> int:
-    return max(1, int(gpus / pool.gpus)) if pool.gpus else max(1, int(cpus))
+    return max(1, int((gpus + ROUNDING) / pool.gpus)) if pool.gpus else max(1, int(cpus))
 
 
 class _FetchWorker:

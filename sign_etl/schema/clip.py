@@ -28,6 +28,10 @@ class Source:
             without a media extension stands for that name with any media extension.
         headers: HTTP headers that its server wants, such as a Referer.
         trimmed: the file holds the labelled span only and must not be cut again.
+        frames_fps: set where the source is a folder of pictures: how many of them are a second.
+        keypoints: set where the source holds keypoints that others extracted, and no video: the
+            name of their format, see `sign_etl.keypoints.FORMATS`.
+        part: which part of the file is meant, where it holds several clips (a row, an array).
     """
 
     id: str
@@ -35,6 +39,9 @@ class Source:
     names: tuple[str, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
     trimmed: bool = False
+    frames_fps: float | None = None
+    keypoints: str | None = None
+    part: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

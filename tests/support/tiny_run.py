@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
+import threading
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from media import VideoSpec, write_video
 
+from sign_etl.core.store import Store
 from sign_etl.recipes.base import RECIPES
+from sign_etl.run import engine
+from sign_etl.run.events import EventLog
+from sign_etl.run.finish import publish
+from sign_etl.run.journal import Journal
+from sign_etl.run.local import LocalRunner
 from sign_etl.run.plan import Plan, make_plan
 from sign_etl.schema.clip import Clip, Source, clip_key
 from sign_etl.schema.pipeline import Pipeline
+from sign_etl.schema.records import ManifestRecord
 from sign_etl.stages.setup import PoseSetup, Setup
 
 DATASET = "tiny"
@@ -93,3 +103,58 @@ def write_videos(folder: Path, names: Iterable[str], **spec: Any) -> Path:
 
 CARD = RECIPES.get("folder").card
 """The card that a tiny build is published with."""
+
+
+@dataclass
+class TinyRun:
+    """A plan with its setup, build folder and journal; `run` and `publish` as `ingest` does."""
+
+    plan: Plan
+    setup: Setup
+    build: Path
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def journal(self) -> Journal:
+        """The journal of the build, opened anew."""
+        return Journal(self.build / ".sign-etl" / "journal.jsonl")
+
+    @property
+    def store(self) -> Store:
+        """The store."""
+        return self.setup.open_store()
+
+    def run(self, *, jobs: int = 1) -> None:
+        """Bring every clip to its end, on the local runner."""
+        engine.run(
+            self.plan,
+            self.setup,
+            self.build,
+            self.journal,
+            lambda: LocalRunner(self.setup, jobs=jobs),
+            stop=self.stop,
+            events=EventLog(self.build / ".sign-etl" / "events.jsonl"),
+        )
+
+    def publish(self) -> ManifestRecord:
+        """Publish what was run."""
+        return publish(
+            self.plan, self.setup, self.build, self.journal, recipe_version="1", card=CARD
+        )
+
+    def copy(self, folder: Path) -> TinyRun:
+        """The same run with a build and a store of its own."""
+        shutil.copytree(Path(self.setup.store).parent, folder)
+        setup = replace(
+            self.setup,
+            store=str(folder / "store"),
+            sources=str(folder / "build" / ".sign-etl" / "sources"),
+        )
+        return TinyRun(self.plan, setup, folder / "build")
+
+
+def tiny_run(folder: Path, clips: Iterable[Clip], media: Path, **settings: Any) -> TinyRun:
+    """A run over `clips` with files of `media`, with nothing done yet."""
+    pipeline = make_pipeline(**settings)
+    setup = make_setup(folder, pipeline, media=media)
+    return TinyRun(plan_of(clips, pipeline), setup, folder / "build")

@@ -16,7 +16,7 @@ import guard_targets as targets
 import psutil
 import pytest
 
-from sign_etl.core.errors import SignEtlError
+from sign_etl.core.errors import SignEtlError, Stopped
 from sign_etl.core.guard import (
     CRASHED,
     HUNG,
@@ -228,6 +228,25 @@ def test_interrupt_of_the_parent_ends_the_child(tmp_path: Path) -> None:
     with Guard(targets.sleep, LIMITS) as guard:
         thread.start()
         with pytest.raises(KeyboardInterrupt):
+            guard.call({"pid_file": str(pid_file), "s": 3600})
+        assert guard.pid is None
+    thread.join()
+    assert not psutil.pid_exists(int(pid_file.read_text()))
+
+
+def test_interrupt_from_another_thread_stops_the_call_for_good(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    guard = Guard(targets.sleep, LIMITS)
+
+    def interrupt() -> None:
+        while not pid_file.exists() or not pid_file.read_text():
+            time.sleep(0.02)
+        guard.interrupt()
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    for _ in range(2):
+        with pytest.raises(Stopped):
             guard.call({"pid_file": str(pid_file), "s": 3600})
         assert guard.pid is None
     thread.join()
