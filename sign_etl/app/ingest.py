@@ -20,12 +20,12 @@ from sign_etl.core.files import disk_errors, sweep
 from sign_etl.run import engine
 from sign_etl.run.events import EventLog
 from sign_etl.run.finish import publish, write_lock
-from sign_etl.run.journal import Journal
+from sign_etl.run.journal import Journal, Result
 from sign_etl.run.plan import Plan
 from sign_etl.run.progress import Progress
 from sign_etl.run.runner import Runner
 from sign_etl.run.shards import MANIFEST
-from sign_etl.schema.outcome import StageName
+from sign_etl.schema.outcome import Reason, StageName
 from sign_etl.schema.pipeline import PolicyConfig
 from sign_etl.schema.records import STATE_FOLDER, ManifestRecord
 
@@ -80,6 +80,7 @@ def ingest(
     build = prepared.build
     state = build / STATE_FOLDER
     events = EventLog(state / "events.jsonl")
+    _refuse_strange(build)
     with disk_errors(build), _owned(build):
         _claim(prepared, update=request.update)
         journal = Journal(state / "journal.jsonl")
@@ -160,11 +161,31 @@ def _claim(prepared: Prepared, *, update: bool) -> None:
         (build / MANIFEST).unlink(missing_ok=True)
         if previous is not None:
             _remove_left_over(build, previous, plan)
-    elif build.exists() and any(path.name != STATE_FOLDER for path in build.iterdir()):
-        raise ConfigError(
-            f"{build} exists and is no build of sign-etl", hint="give another folder with --out"
-        )
+        _forget(Journal(build / STATE_FOLDER / "journal.jsonl"), plan)
     plan.save(saved)
+
+
+def _refuse_strange(build: Path) -> None:
+    """Before anything is written or swept: a folder that holds other things is left alone."""
+    if build.is_dir() and not (build / STATE_FOLDER / "plan.parquet").exists():
+        if any(path.name != STATE_FOLDER for path in build.iterdir()):
+            raise ConfigError(
+                f"{build} exists and is no build of sign-etl", hint="give another folder with --out"
+            )
+
+
+def _forget(journal: Journal, plan: Plan) -> None:
+    """Keep what holds for another pipeline too: dead links, and what the store knows."""
+    wanted = set(plan.table["key"].to_pylist())
+
+    def holds(result: Result) -> bool:
+        reject = result.reject
+        if reject is None:
+            return True
+        return reject.stage is StageName.FETCH and reject.reason is not Reason.TOO_LARGE
+
+    latest = journal.latest()
+    journal.compact({key: latest[key] for key in latest if key in wanted and holds(latest[key])})
 
 
 def _remove_left_over(build: Path, previous: Plan, plan: Plan) -> None:

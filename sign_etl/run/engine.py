@@ -15,12 +15,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from sign_etl.run.events import EventLog
-from sign_etl.run.journal import Journal, result_of
+from sign_etl.run.journal import Journal, Result, result_of
 from sign_etl.run.plan import Plan
 from sign_etl.run.progress import Progress, StageProgress
 from sign_etl.run.runner import Broken, Event, Finished, Group, Passed, Runner
 from sign_etl.run.shards import Packer
-from sign_etl.schema.outcome import Reject
+from sign_etl.schema.outcome import Reason, Reject
 from sign_etl.stages.fetch import FetchStage, release
 from sign_etl.stages.item import Item, Stage, through
 from sign_etl.stages.setup import Setup, clip_stages
@@ -82,6 +82,7 @@ class _Engine:
     ) -> None:
         self._plan = plan
         self._setup = setup
+        self._allows_private = bool(setup.choices().fetch.allow_private_hosts)
         self._journal = journal
         self._known = journal.latest()
         self._stop = stop
@@ -176,12 +177,21 @@ class _Engine:
 
     def _done(self, item: Item, stages: list[Stage]) -> Item | None:
         known = self._known.get(item.clip.key)
-        if known is not None and known.reject is not None and known.final:
-            # What follows from the bytes is in the store, under the present parameters.
-            same_source = item.source is None or known.source == item.source.sha256
-            if same_source and not known.reject.reason.from_bytes:
-                return item.rejected(known.reject)
+        if known is not None and known.reject is not None and self._stands(known, item):
+            return item.rejected(known.reject)
         return None if item.source is None else through(stages, item, work=False)
+
+    def _stands(self, known: Result, item: Item) -> bool:
+        """True where the reject of an earlier run is this run's too, without another try."""
+        assert known.reject is not None
+        reason = known.reject.reason
+        if not known.final or reason.from_bytes:
+            return False  # what follows from the bytes is in the store, under present parameters
+        if item.source is not None:
+            return known.source == item.source.sha256
+        if self._setup.media is not None:
+            return False  # the file may have been replaced, and looking costs nothing
+        return reason is not Reason.ADDRESS_REFUSED or not self._allows_private
 
     def _reached(self, item: Item) -> list[str]:
         if item.source is None:

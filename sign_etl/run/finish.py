@@ -30,7 +30,7 @@ from sign_etl.schema.records import (
     ShardRecord,
     dump,
 )
-from sign_etl.schema.tables import INDEX, LEDGER, write_table
+from sign_etl.schema.tables import INDEX, LEDGER, read_table, write_table
 from sign_etl.shard.pack import Packed, load_packed
 from sign_etl.shard.tar import member_names
 from sign_etl.stages.setup import Setup, versions
@@ -74,6 +74,8 @@ def publish(
         order="official" if plan.official else "sorted",
         labels=plan.labels,
     )
+    if not (_holds(build / INDEX_FILE, index) and _holds(build / LEDGER_FILE, ledger)):
+        (build / MANIFEST).unlink(missing_ok=True)  # it must not stand beside other tables
     write_table(build / INDEX_FILE, index)
     write_table(build / LEDGER_FILE, ledger)
     write_json(build / LABELS_FILE, dump(labels))
@@ -163,6 +165,13 @@ def _ledger(plan: Plan, results: Mapping[str, Result]) -> pa.Table:
     for name, values in columns.items():
         table = table.append_column(LEDGER.field(name), pa.array(values, LEDGER.field(name).type))
     return table.select(LEDGER.names).cast(LEDGER).replace_schema_metadata(LEDGER.metadata)
+
+
+def _holds(path: Path, table: pa.Table) -> bool:
+    try:
+        return bool(read_table(path, table.schema).equals(table))
+    except (OSError, ValueError):
+        return False
 
 
 def _gate(plan: Plan, build: Path, packed: list[Packed], index: pa.Table, ledger: pa.Table) -> None:

@@ -136,6 +136,7 @@ _RULES = frozenset(
     {
         Reason.TOO_SHORT,
         Reason.TOO_LONG,
+        Reason.FPS_MISMATCH,
         Reason.NO_PERSON,
         Reason.BODY_MISSING,
         Reason.HANDS_MISSING,

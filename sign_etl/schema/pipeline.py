@@ -107,7 +107,7 @@ class NormaliseConfig(Settings):
     """`bbox` crops to the annotated box (grown by `crop_margin`) where there is one."""
     crop_margin: float = Field(default=0.2, ge=0, le=2)
     """Share of the box that is added on each side."""
-    crf: int = Field(default=18, ge=0, le=51)
+    crf: int = Field(default=20, ge=0, le=51)
     """x264 quality; 0 is lossless."""
     preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow"] = (
         "veryfast"

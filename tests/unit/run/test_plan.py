@@ -44,9 +44,7 @@ def shard_of(plan: Plan) -> dict[str, str]:
 
 
 def split_of(plan: Plan, column: str = "key") -> dict[str, str]:
-    return dict(
-        zip(plan.table[column].to_pylist(), plan.table["split"].to_pylist(), strict=True)
-    )
+    return dict(zip(plan.table[column].to_pylist(), plan.table["split"].to_pylist(), strict=True))
 
 
 # ---- order and shards
@@ -148,9 +146,7 @@ def test_a_source_in_two_splits_is_one_group() -> None:
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(
     rows=st.lists(
-        st.tuples(
-            st.integers(0, 8), st.sampled_from(["train", "Train", "val", "δοκιμή", ""])
-        ),
+        st.tuples(st.integers(0, 8), st.sampled_from(["train", "Train", "val", "δοκιμή", ""])),
         min_size=1,
         max_size=40,
     ),
@@ -292,7 +288,9 @@ def test_ids_follow_the_official_order() -> None:
     made = [make_clip("a", label="book"), make_clip("b", label="apple"), make_clip("c")]
     plan = plan_of(made, labels=["zebra", "book", "apple"])
     ids = dict(
-        zip(plan.table["annotation_id"].to_pylist(), plan.table["label_id"].to_pylist(), strict=True)
+        zip(
+            plan.table["annotation_id"].to_pylist(), plan.table["label_id"].to_pylist(), strict=True
+        )
     )
     assert ids == {"a": 1, "b": 2, "c": None}
     assert (plan.labels, plan.official) == (("zebra", "book", "apple"), True)
@@ -325,7 +323,9 @@ def test_ids_do_not_depend_on_what_is_selected() -> None:
     for select in ({"limit": 3}, {"splits": ["val"]}):
         part = plan_of(made, select=select)
         assert part.labels == whole.labels
-        found = zip(part.table["label"].to_pylist(), part.table["label_id"].to_pylist(), strict=True)
+        found = zip(
+            part.table["label"].to_pylist(), part.table["label_id"].to_pylist(), strict=True
+        )
         assert set(found) <= set(ids.items())
 
 
@@ -446,9 +446,7 @@ def test_texts_cannot_trade_places() -> None:
     ],
     ids=str,
 )
-def test_the_digest_covers_choices_and_not_resources(
-    setting: dict[str, Any], counts: bool
-) -> None:
+def test_the_digest_covers_choices_and_not_resources(setting: dict[str, Any], counts: bool) -> None:
     made = [make_clip("a")]
     assert (plan_of(made, **setting).digest != plan_of(made).digest) is counts
 
