@@ -167,11 +167,12 @@ def _claim(prepared: Prepared, *, update: bool) -> None:
 
 def _refuse_strange(build: Path) -> None:
     """Before anything is written or swept: a folder that holds other things is left alone."""
-    if build.is_dir() and not (build / STATE_FOLDER / "plan.parquet").exists():
-        if any(path.name != STATE_FOLDER for path in build.iterdir()):
-            raise ConfigError(
-                f"{build} exists and is no build of sign-etl", hint="give another folder with --out"
-            )
+    if not build.is_dir() or (build / STATE_FOLDER / "plan.parquet").exists():
+        return
+    if any(path.name != STATE_FOLDER for path in build.iterdir()):
+        raise ConfigError(
+            f"{build} exists and is no build of sign-etl", hint="give another folder with --out"
+        )
 
 
 def _forget(journal: Journal, plan: Plan) -> None:

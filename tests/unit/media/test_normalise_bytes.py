@@ -53,7 +53,7 @@ def test_golden_bytes(normalise: Normalise, tmp_path: Path) -> None:
     if av.__version__ != "18.1.0":
         pytest.skip("the digest belongs to the libraries of PyAV 18.1.0")
     source = write_video(tmp_path / "source.mkv", detailed())
-    facts = normalise(source, 0.1, 0.4, short_side=120, fps=30)
+    facts = normalise(source, 0.1, 0.4, short_side=120, fps=30, crf=18)
     assert (facts["video"]["width"], facts["video"]["height"]) == (160, 120)
     digest = hashlib.sha256((tmp_path / "out.mp4").read_bytes()).hexdigest()
     assert (stage.VERSION, digest) == ("1", GOLDEN)

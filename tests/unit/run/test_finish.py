@@ -98,7 +98,7 @@ def test_a_shard_with_other_members_is_caught(run: TinyRun) -> None:
     tar = first_tar(run)
     data = tar.read_bytes()
     tar.write_bytes(data.replace(b".json\0", b".jsom\0"))  # names in headers; now sums are wrong
-    with pytest.raises(AccountingError, match="cannot be read back|holds"):
+    with pytest.raises(AccountingError, match=r"cannot be read back|holds"):
         run.publish()
     assert not published(run)
 

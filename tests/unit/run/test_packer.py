@@ -127,7 +127,7 @@ def test_a_shard_without_samples_goes_away(run: TinyRun) -> None:
 
 @pytest.mark.parametrize("damage", ["missing", "other bytes"])
 def test_lost_bytes_are_named_and_nothing_is_written(run: TinyRun, damage: str) -> None:
-    shard, first, second = first_shard(run)
+    shard, first, _ = first_shard(run)
     results = run.journal.latest()
     entry = run.store.get("normalise", results[first].video or "")
     assert entry is not None
