@@ -122,9 +122,11 @@ def error(build: Path) -> dict[str, float]:
             distance = np.linalg.norm(found - drawn, axis=-1)
             for kind, names in JOINTS.items():
                 distances[kind].append(distance[:, [points.index(name) for name in names]].ravel())
+    found_px = {kind: np.concatenate(values) for kind, values in distances.items()}
     return {
-        kind: round(float(np.nanmedian(np.concatenate(values))), 2)
-        for kind, values in distances.items()
+        kind: round(float(np.nanmedian(values)), 2)
+        for kind, values in found_px.items()
+        if np.isfinite(values).any()
     }
 
 

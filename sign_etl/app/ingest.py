@@ -111,6 +111,7 @@ def ingest(
             journal,
             recipe_version=prepared.recipe.version,
             card=prepared.recipe.card,
+            synonyms=prepared.synonyms,
         )
     seconds = time.monotonic() - started
     events.write("published", counts=manifest.counts, seconds=round(seconds, 3))

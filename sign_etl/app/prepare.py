@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,7 @@ class Prepared:
         setup: what the stages need.
         plan: every requested clip.
         build: the build folder.
+        synonyms: raw label -> the data set's own canonical word.
     """
 
     pipeline: Pipeline
@@ -75,6 +77,7 @@ class Prepared:
     setup: Setup
     plan: Plan
     build: Path
+    synonyms: Mapping[str, str]
 
 
 def prepare(request: IngestRequest, *, weights: bool = True) -> Prepared:
@@ -119,7 +122,8 @@ def prepare(request: IngestRequest, *, weights: bool = True) -> Prepared:
         weights=str(weights_folder()),
         poses=tuple(pose_setup(name, raw, weights=weights) for name, raw in pipeline.pose.items()),
     )
-    return Prepared(pipeline, recipe, options, setup, plan, build)
+    synonyms = recipe.synonyms(root, options)
+    return Prepared(pipeline, recipe, options, setup, plan, build, synonyms)
 
 
 def with_flags(pipeline: Pipeline, request: IngestRequest) -> Pipeline:

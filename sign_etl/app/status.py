@@ -32,11 +32,10 @@ def status(build: Path) -> dict[str, Any]:
             f"{build} is no build of sign-etl", hint="sign-etl ingest NAME --out DIR makes one"
         ) from None
     results = Journal(state / "journal.jsonl").latest()
-    wanted = set(plan.table["key"].to_pylist())
     outcomes: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     retryable = 0
-    for key in wanted:
+    for key in plan.clip_keys():
         result = results.get(key)
         outcomes[(result.outcome if result else Outcome.PENDING).value] += 1
         if result is not None and result.reject is not None:

@@ -158,5 +158,3 @@ class Store:
 
     def _action_path(self, stage: str, fingerprint: str) -> Path:
         return self.root / "actions" / stage / fingerprint[:2] / f"{fingerprint}.json"
-
-

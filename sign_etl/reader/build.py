@@ -23,7 +23,7 @@ from sign_etl.reader.manifest import read_manifest
 from sign_etl.reader.sample import NPY, Sample
 from sign_etl.reader.shards import VERIFY_HINT, ShardFiles
 from sign_etl.reader.tables import INDEX_FILE, LEDGER_FILE, KeyLookup, load_labels, load_table
-from sign_etl.schema.records import ManifestRecord
+from sign_etl.schema.records import LabelsRecord, ManifestRecord
 
 ROWS_AT_ONCE = 1024
 
@@ -112,14 +112,23 @@ class Build:
         """
         return load_table(self.path, self.manifest, LEDGER_FILE)
 
-    @cached_property
+    @property
     def labels(self) -> tuple[str, ...]:
         """Class names; a sample's `label_id` is the position in here.
 
         Raises:
             VerifyError: the file is not the one that the manifest names.
         """
-        return load_labels(self.path, self.manifest)
+        return self._labels.labels
+
+    @property
+    def normal_labels(self) -> tuple[str, ...]:
+        """Normal labels in the order of `labels`; variants of one word have the same one.
+
+        Raises:
+            VerifyError: the file is not the one that the manifest names.
+        """
+        return self._labels.normal
 
     def sample(self, key: str) -> Sample:
         """The sample with this key.
@@ -278,6 +287,10 @@ class Build:
         end = self.ledger.slice(row, 1).to_pylist()[0]
         why = [part for part in (end["stage"], end["reason"], end["detail"]) if part]
         return UsageError(f"{message}: the clip is {end['outcome']} ({', '.join(why)})")
+
+    @cached_property
+    def _labels(self) -> LabelsRecord:
+        return load_labels(self.path, self.manifest)
 
     @cached_property
     def _lookup(self) -> KeyLookup:

@@ -35,15 +35,15 @@ def load_table(build: Path, manifest: ManifestRecord, name: str) -> Any:
         raise VerifyError(f"{name} is damaged or of another version", hint=VERIFY_HINT) from None
 
 
-def load_labels(build: Path, manifest: ManifestRecord) -> tuple[str, ...]:
-    """Class names in the order of their ids.
+def load_labels(build: Path, manifest: ManifestRecord) -> LabelsRecord:
+    """`labels.json`: class names in the order of their ids, with their normal labels.
 
     Raises:
         VerifyError: the file is not the one that the manifest names.
     """
     path = _published(build, manifest, LABELS_FILE)
     try:
-        return LabelsRecord.model_validate_json(path.read_bytes()).labels
+        return LabelsRecord.model_validate_json(path.read_bytes())
     except ValidationError:
         raise VerifyError(f"{LABELS_FILE} is damaged", hint=VERIFY_HINT) from None
 
@@ -58,8 +58,10 @@ class KeyLookup:
     def __init__(self, keys: Any) -> None:
         import pyarrow.compute as pc
 
+        from sign_etl.schema.tables import numbers
+
         self._keys = keys
-        self._order = pc.sort_indices(keys).to_numpy()
+        self._order = numbers(pc.sort_indices(keys))
 
     def row(self, key: str) -> int | None:
         """Number of the row with this key, None where there is none."""

@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from sign_etl.core.registry import Registry
+from sign_etl.schema.archive import Archive as Archive
 from sign_etl.schema.clip import Clip
 
 
@@ -54,28 +55,6 @@ class DatasetCard:
     notes: tuple[str, ...] = ()
     terms: str = ""
     how_to: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Archive:
-    """A packed part of a data set: downloaded once, unpacked safely into its media folder.
-
-    Attributes:
-        urls: where it is; several are the parts of one file, in order. Besides http(s):
-            `hf://datasets/OWNER/NAME/PATH`, `gdrive://ID`, `kaggle://OWNER/NAME`.
-        into: sub-folder of the media folder that it is unpacked into, empty for the folder itself.
-        sha256: of the (joined) file, where it is known.
-        md5: likewise, where its authors give only that.
-        size_bytes: likewise.
-        password_env: environment variable that holds the user's password for it.
-    """
-
-    urls: tuple[str, ...]
-    into: str = ""
-    sha256: str | None = None
-    md5: str | None = None
-    size_bytes: int | None = None
-    password_env: str | None = None
 
 
 class RecipeOptions(BaseModel):
@@ -163,6 +142,12 @@ class Recipe(Protocol):
     def labels(self, root: Path, options: RecipeOptions) -> list[str] | None:
         """The official order of the class names (index = label id), None for sorted NFC."""
 
+    def synonyms(self, root: Path, options: RecipeOptions) -> Mapping[str, str]:
+        """The data set's own canonical word for a raw label, where its files name one.
+
+        Decides about `normal` in `labels.json`, never about classes or label ids.
+        """
+
     def fixture(self, root: Path) -> Mapping[str, Any]:
         """Write a small fake copy in the exact real layout; returns the options to read it."""
 
@@ -188,6 +173,10 @@ class BaseRecipe:
     def labels(self, root: Path, options: RecipeOptions) -> list[str] | None:
         """See `Recipe`."""
         return None
+
+    def synonyms(self, root: Path, options: RecipeOptions) -> Mapping[str, str]:
+        """See `Recipe`."""
+        return {}
 
 
 RECIPES: Registry[Recipe] = Registry("data set", "sign_etl.recipes")

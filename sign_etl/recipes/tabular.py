@@ -1,4 +1,4 @@
-"""Annotation tables as rows of text: CSV and its kin, JSON lines, JSON lists, Parquet.
+"""Annotation tables as rows of text: CSV and its kin, JSON lines, JSON lists, Parquet; or gzipped.
 
 Every cell is a text as it was written, or None where it is blank or NaN: a label `007` stays
 `007`. A table that contradicts itself is refused with file and row, never guessed at.
@@ -7,9 +7,12 @@ Every cell is a text as it was written, or None where it is blank or NaN: a labe
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import math
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,12 +59,23 @@ class Table:
     rows: tuple[Row, ...]
 
 
-def read_table(path: Path, *, key_column: str) -> Table:
+def read_table(
+    path: Path,
+    *,
+    key_column: str,
+    columns: Sequence[str] | None = None,
+    delimiter: str | None = None,
+    quoted: bool = True,
+) -> Table:
     """Read a table; the extension says how, and the content where that says nothing.
 
     Args:
-        path: the file.
-        key_column: a column that it must have; it decides between the delimiters of CSV.
+        path: the file, plain or gzipped.
+        key_column: a column that decides between the delimiters of CSV; that it is there is the
+            caller's to check.
+        columns: names of the columns, where CSV has no header.
+        delimiter: of CSV, where it is known: then the file is CSV whatever its name.
+        quoted: False where a quote in CSV is a character like any other.
 
     Raises:
         AnnotationError: the file cannot be read, contradicts itself or holds no rows.
@@ -73,20 +87,30 @@ def read_table(path: Path, *, key_column: str) -> Table:
         raise AnnotationError(
             f"cannot read `{path}`: {reason}", hint="check the path given with --annotations"
         ) from error
-    extension = path.suffix.lower()
+    data, extension = _unpacked(path, data)
     if extension in _PARQUET_EXTENSIONS or data[:4] == b"PAR1":
         table = _parquet(path.name, data)
     else:
         text = _decode(path.name, data)
         looks_json = extension not in _CSV_EXTENSIONS and text.lstrip()[:1] in ("{", "[")
-        if extension in _JSON_EXTENSIONS or looks_json:
+        if delimiter is None and (extension in _JSON_EXTENSIONS or looks_json):
             table = _json(path.name, text)
         else:
-            delimiters = "\t" if extension in _TAB_EXTENSIONS else _DELIMITERS
-            table = _csv(path.name, text, delimiters, key_column)
+            known = delimiter or ("\t" if extension in _TAB_EXTENSIONS else _DELIMITERS)
+            table = _csv(path.name, text, _Csv(known, key_column, columns, quoted))
     if not table.rows:
         raise AnnotationError(f"{path.name}: holds no rows")
     return table
+
+
+def _unpacked(path: Path, data: bytes) -> tuple[bytes, str]:
+    """The table's bytes and its extension, without gzip around them."""
+    if data[:2] != b"\x1f\x8b":
+        return data, path.suffix.lower()
+    try:
+        return gzip.decompress(data), Path(path.stem).suffix.lower()
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise AnnotationError(f"{path.name}: is a broken gzip file") from error
 
 
 def _decode(name: str, data: bytes) -> str:
@@ -108,19 +132,39 @@ def _decode(name: str, data: bytes) -> str:
     return text
 
 
-def _csv(name: str, text: str, delimiters: str, key_column: str) -> Table:
-    header, delimiter = _header(name, text, delimiters, key_column)
+@dataclass(frozen=True, slots=True)
+class _Csv:
+    """How a file of the CSV family is written."""
+
+    delimiters: str
+    key_column: str
+    columns: Sequence[str] | None
+    quoted: bool
+
+    def reader(self, text: str, delimiter: str, *, strict: bool) -> Iterator[list[str]]:
+        quoting = csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE
+        file = io.StringIO(text, newline="")
+        return csv.reader(file, delimiter=delimiter, quoting=quoting, strict=strict)
+
+
+def _csv(name: str, text: str, how: _Csv) -> Table:
+    if how.columns is None:
+        header, delimiter = _header(name, text, how)
+    else:
+        header, delimiter = list(how.columns), how.delimiters[0]
     columns = _columns(name, header)
     rows: list[Row] = []
     number = 0
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        for number, cells in enumerate(reader, start=1):
-            if number == 1 or not any(cell.strip() for cell in cells):
+        for number, cells in enumerate(how.reader(text, delimiter, strict=True), start=1):
+            if (number == 1 and how.columns is None) or not any(map(str.strip, cells)):
                 continue
             if len(cells) != len(header):
                 raise AnnotationError(
-                    f"{name}: row {number} has {len(cells)} cells, the header {len(header)}",
+                    f"{name}: row {number} has {len(cells)} cells, "
+                    + (
+                        f"the header {len(header)}" if how.columns is None else f"not {len(header)}"
+                    ),
                     hint="put texts that hold the delimiter in double quotes",
                 )
             _refuse_huge(name, number, cells)
@@ -134,16 +178,15 @@ def _csv(name: str, text: str, delimiters: str, key_column: str) -> Table:
     return Table(name, columns, tuple(rows))
 
 
-def _header(name: str, text: str, delimiters: str, key_column: str) -> tuple[list[str], str]:
+def _header(name: str, text: str, how: _Csv) -> tuple[list[str], str]:
     """The header's cells and the delimiter: the one that yields the key column, or most cells."""
     best: tuple[bool, int, list[str], str] | None = None
-    for delimiter in delimiters:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    for delimiter in how.delimiters:
         try:
-            cells = next(reader, [])
+            cells = next(how.reader(text, delimiter, strict=False), [])
         except csv.Error as error:
             raise AnnotationError(f"{name}: row 1 is broken: {error}") from error
-        found = key_column in (cell.strip() for cell in cells)
+        found = how.key_column in (cell.strip() for cell in cells)
         if best is None or (found, len(cells)) > best[:2]:
             best = (found, len(cells), cells, delimiter)
     if best is None or not any(cell.strip() for cell in best[2]):

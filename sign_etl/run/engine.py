@@ -261,4 +261,4 @@ class _Engine:
 def _stage_label(reject: Reject, stages: list[str]) -> str:
     if reject.stage.value in stages:
         return reject.stage.value
-    return next(name for name in stages if name.startswith(reject.stage.value))
+    return next((name for name in stages if name.startswith(reject.stage.value)), stages[-1])

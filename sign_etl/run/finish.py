@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -17,10 +18,11 @@ from sign_etl.core.canonical import canonical_json, sha256_file
 from sign_etl.core.errors import AccountingError
 from sign_etl.core.files import atomic_open, write_json
 from sign_etl.recipes.base import DatasetCard
-from sign_etl.run.journal import Journal, Result
+from sign_etl.run.journal import Journal, Latest
 from sign_etl.run.lock import lock_head, lock_line
 from sign_etl.run.plan import BATCH, Plan
 from sign_etl.run.shards import MANIFEST
+from sign_etl.schema.labels import normal_labels
 from sign_etl.schema.outcome import Outcome
 from sign_etl.schema.records import (
     FileRecord,
@@ -41,9 +43,10 @@ INDEX_FILE, LEDGER_FILE, LABELS_FILE, LOCK_FILE = PUBLISHED = (
     "labels.json",
     "build.lock",
 )
+_NO_SYNONYMS: Mapping[str, str] = MappingProxyType({})
 
 
-def write_lock(plan: Plan, setup: Setup, build: Path, results: Mapping[str, Result]) -> None:
+def write_lock(plan: Plan, setup: Setup, build: Path, results: Latest) -> None:
     """Write `build.lock`: one line per requested clip, in plan order; also after an early stop."""
     with atomic_open(build / LOCK_FILE) as file:
         for record in _lock_lines(plan, setup, results):
@@ -58,8 +61,18 @@ def publish(
     *,
     recipe_version: str,
     card: DatasetCard,
+    synonyms: Mapping[str, str] = _NO_SYNONYMS,
 ) -> ManifestRecord:
     """Write what a reader needs, the manifest last.
+
+    Args:
+        plan: every requested clip.
+        setup: of the build.
+        build: its folder.
+        journal: what became of the clips.
+        recipe_version: version of the recipe.
+        card: what the manifest says of the data set.
+        synonyms: raw label -> the data set's own canonical word, for the normal labels.
 
     Raises:
         AccountingError: plan, ledger and shards do not add up; nothing is published then.
@@ -73,8 +86,13 @@ def publish(
         schema="sign-etl/labels/1",
         order="official" if plan.official else "sorted",
         labels=plan.labels,
+        normal=normal_labels(plan.labels, synonyms),
     )
-    if not (_holds(build / INDEX_FILE, index) and _holds(build / LEDGER_FILE, ledger)):
+    if not (
+        _holds(build / INDEX_FILE, index)
+        and _holds(build / LEDGER_FILE, ledger)
+        and _holds_labels(build / LABELS_FILE, labels)
+    ):
         (build / MANIFEST).unlink(missing_ok=True)  # it must not stand beside other tables
     write_table(build / INDEX_FILE, index)
     write_table(build / LEDGER_FILE, ledger)
@@ -147,11 +165,11 @@ def _index(packed: list[Packed]) -> pa.Table:
     return pa.Table.from_batches(batches, schema=INDEX)
 
 
-def _ledger(plan: Plan, results: Mapping[str, Result]) -> pa.Table:
+def _ledger(plan: Plan, results: Latest) -> pa.Table:
     columns: dict[str, list[Any]] = {
         name: [] for name in ("outcome", "stage", "reason", "detail", "retryable", "flags")
     }
-    for key in _keys(plan):
+    for key in plan.clip_keys():
         result = results.get(key)
         reject = result.reject if result else None
         outcome = result.outcome if result else Outcome.PENDING
@@ -170,6 +188,13 @@ def _ledger(plan: Plan, results: Mapping[str, Result]) -> pa.Table:
 def _holds(path: Path, table: pa.Table) -> bool:
     try:
         return bool(read_table(path, table.schema).equals(table))
+    except (OSError, ValueError):
+        return False
+
+
+def _holds_labels(path: Path, labels: LabelsRecord) -> bool:
+    try:
+        return LabelsRecord.model_validate_json(path.read_bytes()) == labels
     except (OSError, ValueError):
         return False
 
@@ -199,20 +224,13 @@ def _gate(plan: Plan, build: Path, packed: list[Packed], index: pa.Table, ledger
             )
 
 
-def _lock_lines(
-    plan: Plan, setup: Setup, results: Mapping[str, Result]
-) -> Iterator[dict[str, Any]]:
+def _lock_lines(plan: Plan, setup: Setup, results: Latest) -> Iterator[dict[str, Any]]:
     pipeline = setup.choices().identity()
     yield dump(lock_head(plan.digest, pipeline, versions(setup), pose_sets(setup)))
     columns = plan.table.select(["key", "source_id", "url"])
     for batch in columns.to_batches(max_chunksize=BATCH):
         for row in batch.to_pylist():
             yield lock_line(row, results.get(row["key"]))
-
-
-def _keys(plan: Plan) -> Iterator[str]:
-    for batch in plan.table.select(["key"]).to_batches(max_chunksize=BATCH):
-        yield from batch["key"].to_pylist()
 
 
 def _counted(column: Any) -> dict[str, int]:

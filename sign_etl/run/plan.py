@@ -27,7 +27,7 @@ from sign_etl.core.canonical import canonical_json
 from sign_etl.core.errors import AnnotationError, ConfigError, near_miss
 from sign_etl.schema.clip import Clip, Source, slugify
 from sign_etl.schema.pipeline import Pipeline, SplitConfig
-from sign_etl.schema.tables import PLAN, read_table, write_table
+from sign_etl.schema.tables import PLAN, numbers, read_table, write_table
 
 BATCH = 65_536
 SPLIT_ORDER = ("train", "val", "dev", "test")
@@ -62,12 +62,22 @@ class Plan:
 
     def shards(self) -> list[tuple[str, int, int]]:
         """Shards in order, as (path, first row, number of rows)."""
-        paths = self.table["shard"].to_numpy(zero_copy_only=False)
-        if not len(paths):
+        coded = self.table["shard"].combine_chunks().dictionary_encode()
+        codes = numbers(coded.indices)
+        if not len(codes):
             return []
-        starts = np.flatnonzero(np.concatenate([[True], paths[1:] != paths[:-1]]))
-        ends = np.append(starts[1:], len(paths))
-        return [(str(paths[a]), int(a), int(b - a)) for a, b in zip(starts, ends, strict=True)]
+        starts = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]]))
+        ends = np.append(starts[1:], len(codes))
+        paths = coded.dictionary.to_pylist()
+        return [
+            (paths[codes[start]], int(start), int(end - start))
+            for start, end in zip(starts, ends, strict=True)
+        ]
+
+    def clip_keys(self) -> Iterator[str]:
+        """Keys of the clips, in order."""
+        for batch in self.table.select(["key"]).to_batches(max_chunksize=BATCH):
+            yield from batch["key"].to_pylist()
 
     def clips(self, start: int, count: int) -> list[Clip]:
         """The clips of some rows."""
@@ -75,7 +85,7 @@ class Plan:
 
     def groups(self) -> Iterator[tuple[Source, list[Clip]]]:
         """Sources in running order, each with all its clips (of all splits)."""
-        ranks = self.table["source_rank"].to_numpy()
+        ranks = numbers(self.table["source_rank"])
         order = np.argsort(ranks, kind="stable")
 
         def rows() -> Iterator[dict[str, Any]]:
@@ -236,7 +246,7 @@ def _assign_splits(table: pa.Table, config: SplitConfig, seed: int) -> pa.Table:
         names = np.array(["train"] * len(units), dtype=object)
         names[order[:tests]] = "test"
         names[order[tests : tests + vals]] = "val"
-        split = pa.array(names[held.indices.to_numpy()], pa.string())
+        split = pa.array(names[numbers(held.indices)], pa.string())
     return table.set_column(table.schema.get_field_index("split"), PLAN.field("split"), split)
 
 
@@ -278,11 +288,11 @@ def _order(table: pa.Table, pipeline: Pipeline, dataset: str) -> pa.Table:
     split_names = splits.dictionary.to_pylist()
     ranked = sorted(split_names, key=_split_rank)
     split_rank = np.array([ranked.index(name) for name in split_names], np.int64)
-    split_of = split_rank[splits.indices.to_numpy()] if len(split_names) else np.zeros(0, np.int64)
+    split_of = split_rank[numbers(splits.indices)] if len(split_names) else np.zeros(0, np.int64)
 
     sources = table["source_id"].dictionary_encode().combine_chunks()
     source_hash = _hashes(pipeline.seed, sources.dictionary.to_pylist())
-    source_code = sources.indices.to_numpy()
+    source_code = numbers(sources.indices)
     key_hash = _hashes(pipeline.seed, table["key"].to_pylist())
 
     by_source = np.lexsort((key_hash, source_code, source_hash[source_code], split_of))

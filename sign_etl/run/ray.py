@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import pyarrow as pa
@@ -86,12 +86,16 @@ class RayRunner:
         Raises:
             ConfigError: the pools want what the cluster does not have.
         """
+        rows = iter(groups)
+        first = next(rows, None)
+        if first is None:
+            return  # nothing is left to do: no cluster for that
         self._connect()
         try:
             resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
             pools = plan_pools(self._setup, resources)
             wave = max(WAVE_GROUPS, int(WAVE_GROUPS_PER_CPU * resources["CPU"]))
-            rows = iter(groups)
+            rows = chain([first], rows)
             while not stop.is_set() and (batch := list(islice(rows, wave))):
                 self._wave(batch, pools, stop, emit)
         finally:

@@ -244,7 +244,7 @@ class Pipeline(Settings):
         return values
 
     def identity(self) -> dict[str, Any]:
-        """What decides about the bytes of the build: not resources, politeness, places on a disk."""
+        """What decides about the bytes of the build: no resources, no politeness, no places."""
         whole = self.model_dump(mode="json", by_alias=True)
         for speed_only in ("pools", "description", "policy"):
             whole.pop(speed_only)

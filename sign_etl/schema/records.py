@@ -1,4 +1,4 @@
-"""The JSON records of a build: sample, manifest, labels, shard and lock lines. Published as schemas.
+"""The JSON records of a build: sample, manifest, labels, shard and lock lines.
 
 Nothing in them depends on when, where or how fast a build was made: equal outcomes, equal bytes.
 The lock's notes are the exception, and the lock is not part of the promise.
@@ -142,7 +142,9 @@ class LabelsRecord(Record):
     order: Literal["official", "sorted"]
     """Whether the data set numbers its classes, or the names were sorted (NFC)."""
     labels: tuple[str, ...]
-    """Class names; the index is the label id."""
+    """Class names as annotated; the index is the label id."""
+    normal: tuple[str, ...]
+    """Their normal labels, see `sign_etl.schema.labels`: variants of a word have the same one."""
 
 
 class LockHead(Record):

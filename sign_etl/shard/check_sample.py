@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from sign_etl.core.canonical import canonical_json
 from sign_etl.core.errors import ConfigError
 from sign_etl.schema.clip import KEY_PATTERN
+from sign_etl.schema.labels import normal_label
 from sign_etl.schema.layouts import layout
 from sign_etl.schema.records import (
     LabelsRecord,
@@ -73,6 +74,11 @@ def check_labels(labels: LabelsRecord) -> Iterator[str]:
         yield "labels.json: names a class twice"
     if labels.order == "sorted" and list(labels.labels) != sorted(labels.labels):
         yield "labels.json: says that the names are sorted, but they are not"
+    if len(labels.normal) != len(labels.labels):
+        yield f"labels.json: has {len(labels.normal)} normal labels of {len(labels.labels)} classes"
+    odd = [name for name in labels.normal if normal_label(name) != name]
+    if odd:
+        yield f"labels.json: {odd[0]!r} is no normal label"
 
 
 def check_row(row: Mapping[str, Any], rules: Rules) -> Iterator[str]:

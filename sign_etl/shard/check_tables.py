@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from sign_etl.schema.outcome import Outcome, Reason, StageName
 from sign_etl.schema.records import ManifestRecord
-from sign_etl.schema.tables import INDEX, LEDGER
+from sign_etl.schema.tables import INDEX, LEDGER, numbers
 
 NAMED = 3
 """So many keys stand in a message."""
@@ -32,7 +32,7 @@ def check_index(index: pa.Table, manifest: ManifestRecord) -> Iterator[str]:
     for row in split_of:
         if row["shard"] in shards and row["split"] != shards[row["shard"]].split:
             yield f"{row['shard']}: holds samples of the split `{row['split']}`"
-    paths = index["shard"].combine_chunks().dictionary_encode().indices.to_numpy()
+    paths = numbers(index["shard"].combine_chunks().dictionary_encode().indices)
     if len(paths) and np.count_nonzero(np.diff(paths)) + 1 != len(counts):
         yield "index.parquet: is not in shard order"
     yield from _differences("samples by split", _counts(index["split"]), manifest.splits)

@@ -146,8 +146,10 @@ def _rows_by_shard(index: Any | None) -> RowsOf | None:
     """A function from a shard's path to its rows in index order, read piece by piece."""
     if index is None:
         return None
+    from sign_etl.schema.tables import numbers
+
     paths = index["shard"].combine_chunks().dictionary_encode()
-    codes = paths.indices.to_numpy(zero_copy_only=False)
+    codes = numbers(paths.indices)
     order = np.argsort(codes, kind="stable")
     bounds = np.searchsorted(codes[order], np.arange(len(paths.dictionary) + 1))
     code_of = {path: code for code, path in enumerate(paths.dictionary.to_pylist())}

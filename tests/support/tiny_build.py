@@ -22,6 +22,7 @@ from sign_etl.core.canonical import sha256_file
 from sign_etl.core.files import write_json
 from sign_etl.core.store import Store
 from sign_etl.schema.clip import clip_key
+from sign_etl.schema.labels import normal_labels
 from sign_etl.schema.layouts import layout
 from sign_etl.schema.records import LabelsRecord, ManifestRecord, SampleRecord, dump
 from sign_etl.schema.tables import INDEX, LEDGER, write_table
@@ -125,7 +126,14 @@ def _write(
     write_table(out / "ledger.parquet", pa.Table.from_pylist(ledger_rows, LEDGER))
     write_json(
         out / "labels.json",
-        dump(LabelsRecord(schema="sign-etl/labels/1", order="sorted", labels=tuple(labels))),
+        dump(
+            LabelsRecord(
+                schema="sign-etl/labels/1",
+                order="sorted",
+                labels=tuple(labels),
+                normal=normal_labels(labels, {}),
+            )
+        ),
     )
     pipeline = {"name": "tiny", "pack": {"keep_video": keep_video, "dtype": dtype}}
     pose = {"layout": LAYOUT, "version": "1", "options": {}, "weights": WEIGHTS}

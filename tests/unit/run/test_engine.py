@@ -187,7 +187,7 @@ def test_another_build_takes_everything_from_the_store(run: TinyRun, tmp_path: P
 def test_a_stop_before_the_begin_does_nothing(run: TinyRun) -> None:
     run.stop.set()
     run.run()
-    assert run.journal.latest() == {}
+    assert dict(run.journal.latest()) == {}
     assert not list(run.build.rglob("*.tar"))
 
 

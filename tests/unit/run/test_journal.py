@@ -37,7 +37,7 @@ def write(path: Path, *results: Result) -> None:
 
 
 def test_what_is_written_is_read(path: Path) -> None:
-    assert Journal(path).latest() == {}
+    assert dict(Journal(path).latest()) == {}
     write(path, WRITTEN, DEAD, BUSY)
     assert list(Journal(path).results()) == [WRITTEN, DEAD, BUSY]
     lines = path.read_bytes().splitlines()
@@ -51,7 +51,7 @@ def test_what_is_written_is_read(path: Path) -> None:
 def test_a_result_is_on_the_disk_before_the_next_one(path: Path) -> None:
     journal = Journal(path)
     journal.append(WRITTEN)
-    assert Journal(path).latest() == {"a": WRITTEN}
+    assert dict(Journal(path).latest()) == {"a": WRITTEN}
     journal.close()
     journal.close()  # harmless
 
@@ -60,7 +60,7 @@ def test_the_last_result_of_a_clip_counts(path: Path) -> None:
     again = Result("b", Reject(StageName.FETCH, Reason.TIMEOUT))
     write(path, DEAD, WRITTEN)
     write(path, again)
-    assert Journal(path).latest() == {"a": WRITTEN, "b": again}
+    assert dict(Journal(path).latest()) == {"a": WRITTEN, "b": again}
 
 
 def test_a_kill_at_any_byte_costs_one_line(path: Path) -> None:

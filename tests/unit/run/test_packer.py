@@ -102,7 +102,7 @@ def test_samples_are_whole_and_in_plan_order(run: TinyRun) -> None:
 def test_a_reject_leaves_a_gap_and_withdraws_the_manifest(run: TinyRun) -> None:
     shard, first, second = first_shard(run)
     others = {path: path.read_bytes() for path in run.build.rglob("*.tar") if path != shard}
-    results = run.journal.latest() | {first: Result(first, GONE)}
+    results = dict(run.journal.latest()) | {first: Result(first, GONE)}
     assert pack_all(run, list(results.values())) == []
     assert members(shard) == [f"{second}.json", f"{second}.mp4"]
     assert not (run.build / MANIFEST).exists()
@@ -114,7 +114,7 @@ def test_a_reject_leaves_a_gap_and_withdraws_the_manifest(run: TinyRun) -> None:
 
 def test_a_shard_without_samples_goes_away(run: TinyRun) -> None:
     shard, first, second = first_shard(run)
-    results = run.journal.latest() | {key: Result(key, GONE) for key in (first, second)}
+    results = dict(run.journal.latest()) | {key: Result(key, GONE) for key in (first, second)}
     assert pack_all(run, list(results.values())) == []
     assert not shard.exists()
     assert load_packed(run.build, str(shard.relative_to(run.build))) is None

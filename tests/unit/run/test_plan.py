@@ -321,10 +321,7 @@ def test_ids_do_not_depend_on_what_is_selected() -> None:
     for select in ({"limit": 3}, {"splits": ["val"]}):
         part = plan_of(made, select=select)
         assert part.labels == whole.labels
-        found = zip(
-            part.table["label"].to_pylist(), part.table["label_id"].to_pylist(), strict=True
-        )
-        assert set(found) <= set(ids.items())
+        assert {(row["label"], row["label_id"]) for row in part.table.to_pylist()} <= ids
 
 
 def clips_of_another_split() -> list[Clip]:

@@ -1,0 +1,192 @@
+"""`pose` and `quality` as stages, on two clips of the demo with the renderer's own joints."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from tiny_run import make_pipeline, make_setup, truth_setup
+
+from sign_etl.core.store import Store
+from sign_etl.pose.base import PoseInput
+from sign_etl.recipes.base import RECIPES
+from sign_etl.recipes.demo import true_keypoints
+from sign_etl.schema.layouts import layout
+from sign_etl.schema.outcome import Reason, StageName
+from sign_etl.stages.fetch import FetchStage
+from sign_etl.stages.item import Item, SourceRef, through
+from sign_etl.stages.normalise import NormaliseStage
+from sign_etl.stages.pose import PoseStage
+from sign_etl.stages.quality import QualityStage
+from sign_etl.stages.setup import Setup, clip_stages, versions
+
+PIPELINE = {"pose": {"truth": {}}, "normalise": {"short_side": 64}}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(scope="module")
+def setup(folder: Path) -> Setup:
+    pipeline = make_pipeline(**PIPELINE)
+    media = folder / "index" / "media"
+    return make_setup(folder, pipeline, media=media, poses=(truth_setup(),), recipe="demo")
+
+
+@pytest.fixture(scope="module")
+def items(folder: Path, setup: Setup) -> list[Item]:
+    """One signer in two motions, normalised."""
+    recipe = RECIPES.get("demo")
+    options = recipe.options({"motions": ["circle", "wave"], "signers": 1, "broken": False})
+
+    def no_network(*_: Any, **__: Any) -> None:
+        raise AssertionError("the demo downloads nothing")
+
+    recipe.fetch_index(folder / "index", options, no_network)
+    fetch, normalise = FetchStage(setup), NormaliseStage(setup)
+    made = []
+    for clip in recipe.clips(folder / "index", options, "demo"):
+        source = fetch.run(clip.source, threading.Event())
+        assert isinstance(source, SourceRef)
+        made.append(normalise.run(Item(clip, source)))
+    normalise.close()
+    fetch.close()
+    return made
+
+
+@pytest.fixture(scope="module")
+def stage(setup: Setup) -> Iterator[PoseStage]:
+    made = PoseStage(setup, setup.poses[0])
+    yield made
+    made.close()
+
+
+def keypoints(setup: Setup, item: Item, name: str = "truth") -> NDArray[np.float32]:
+    found: NDArray[np.float32] = np.load(
+        Store(setup.store).path(item.poses[name].blobs["keypoints"]), allow_pickle=False
+    )
+    return found
+
+
+def test_keypoints_of_a_clip(stage: PoseStage, setup: Setup, items: list[Item]) -> None:
+    for item in items:
+        assert item.video is not None
+        made = stage.run(item)
+        assert made.reject is None, made.note
+        assert stage.look(item) == made
+        found = keypoints(setup, made)
+        frames = item.video.facts["video"]["frames"]
+        kind = layout("holistic-75")
+        assert (found.shape, found.dtype) == ((frames, kind.size, kind.channels), np.float32)
+
+        asked = PoseInput(Path("-"), frames, 64, 64, 25.0, item.clip.annotation_id, "demo")
+        np.testing.assert_array_equal(found, true_keypoints(asked))
+        # A signer who faces the camera has the left hand on the right of the picture.
+        left, right = (
+            np.nanmean(found[:, list(kind.parts[f"{side}_hand"]), 0]) for side in ("left", "right")
+        )
+        assert left > right
+
+
+def test_equal_pictures_of_two_annotations_are_two_results(
+    stage: PoseStage, items: list[Item]
+) -> None:
+    """`truth` asks who signs what, so the video alone does not decide."""
+    first, second = items
+    stage.run(first)
+    swapped = replace(first, clip=second.clip)
+    assert stage.look(swapped) != stage.look(first)
+
+
+def test_what_decides_about_keypoints(setup: Setup, stage: PoseStage, items: list[Item]) -> None:
+    stage.run(items[0])
+    for change in (
+        {"version": "2"},
+        {"options": {"face": True}},
+        {"weights": {"model.task": "ab" * 32}},
+    ):
+        other = PoseStage(setup, truth_setup(**change))
+        assert other.look(items[0]) is None
+    # Where the file of the model is called something else, it is the same model.
+    one, two = (
+        PoseStage(setup, truth_setup(weights={name: "cd" * 32})) for name in ("a.task", "b.task")
+    )
+    made = one.run(items[0])
+    one.close()
+    assert two.look(items[0]) == made
+
+
+def test_bytes_that_are_lost_are_estimated_again(
+    stage: PoseStage, setup: Setup, items: list[Item]
+) -> None:
+    made = stage.run(items[1])
+    Store(setup.store).drop(made.poses["truth"].blobs["keypoints"])
+    assert stage.look(items[1]) is None
+    assert stage.run(items[1]) == made
+    assert stage.look(items[1]) == made
+
+
+def test_a_clip_that_the_backend_cannot_take_is_a_reject(
+    stage: PoseStage, setup: Setup, items: list[Item]
+) -> None:
+    unknown = replace(items[0], clip=replace(items[0].clip, annotation_id="nobody"))
+    ended = stage.run(unknown)
+    assert ended.reject is not None
+    assert (ended.reject.stage, ended.reject.reason) == (StageName.POSE, Reason.CRASHED)
+    assert ended.reject.detail == "truth: ValueError"
+    assert "nobody" in ended.note  # for the log, not for the ledger
+    assert stage.look(unknown) is None, "a crash is not remembered as a fact"
+    # The child lives, or a new one does.
+    assert stage.run(items[0]).reject is None
+
+
+def test_a_whole_way_and_its_measures(setup: Setup, items: list[Item]) -> None:
+    stages = clip_stages(setup)
+    assert [one.name for one in stages] == ["normalise", "pose:truth", "quality"]
+    assert list(versions(setup)) == ["fetch", "normalise", "pose:truth", "quality", "pack"]
+    bare = Item(items[0].clip, items[0].source)
+    made = through(stages, bare)
+    assert made is not None
+    assert made.reject is None
+    assert made.quality is not None
+    measures = made.quality.facts["measures"]
+    assert measures["body"] == measures["hands"] == 1.0
+    assert measures["cut_off"] == 0.0
+    assert 0 < measures["jitter"] < 0.1
+    assert measures["luma"] > 30
+    assert all(value == round(value, 6) for value in measures.values())
+    assert through(stages, bare, work=False) == made
+    for one in stages:
+        one.close()
+
+
+def test_thresholds_judge_anew_what_is_measured_once(
+    setup: Setup, stage: PoseStage, items: list[Item], tmp_path: Path
+) -> None:
+    posed = stage.run(items[0])
+    QualityStage(setup).run(posed)
+    strict = make_pipeline(**PIPELINE, quality={"max_jitter": 0.0001})
+    judged = QualityStage(replace(setup, pipeline=strict.model_dump(mode="json", by_alias=True)))
+    ended = judged.look(posed)
+    assert ended is not None, "measured again"
+    assert ended.reject is not None
+    assert ended.reject.reason is Reason.UNSTEADY
+    lax = QualityStage(setup).look(posed)
+    assert lax is not None
+    assert lax.reject is None
+    assert lax.quality == ended.quality
+
+
+def test_without_a_backend_the_picture_alone_is_measured(setup: Setup, items: list[Item]) -> None:
+    bare = replace(setup, pipeline=make_pipeline().model_dump(mode="json", by_alias=True), poses=())
+    made = QualityStage(bare).run(items[0])
+    assert made.quality is not None
+    assert set(made.quality.facts["measures"]) == {"luma", "frozen_share"}

@@ -1,0 +1,136 @@
+"""The documents say what is there: commands, options, links, paths, tests, and code that runs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_build import write_tiny_build
+from typer.main import get_command
+
+from sign_etl.cli.main import SECTIONS, app
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "DECISIONS.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "pipelines/README.md",
+    "tests/README.md",
+]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SPAN = re.compile(r"`([^`\n]+)`")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+TOP = ("constraints/", "pipelines/", "schemas/", "sign_etl/", "tests/", ".github/", ".ci/")
+GLOBAL = {"-h", "--help", "--version"}
+
+
+def text_of(document: str) -> str:
+    return (CHECKOUT / document).read_text(encoding="utf-8")
+
+
+def commands() -> dict[str, Any]:
+    """All commands that do something, by what one types."""
+    root: Any = get_command(app)
+    found = {}
+    for name in (name for leaves in SECTIONS.values() for name in leaves):
+        command = root.get_command(None, name)
+        below = getattr(command, "commands", None)
+        for leaf, what in (below or {"": command}).items():
+            found[f"sign-etl {name} {leaf}".strip()] = what
+    return found
+
+
+def typed_lines(text: str) -> list[str]:
+    """What documents tell people to type: lines and spans that begin with `sign-etl`."""
+    lines = [line.strip() for _, block in FENCE.findall(text) for line in block.splitlines()]
+    lines = [line.removeprefix("$ ").partition("  #")[0] for line in lines]
+    return [line for line in lines + SPAN.findall(text) if line.startswith("sign-etl ")]
+
+
+@pytest.mark.parametrize("command", sorted(commands()))
+def test_every_command_stands_in_the_readme(command: str) -> None:
+    assert re.search(rf"{re.escape(command)}\b", text_of("README.md"))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_what_is_typed_exists(document: str) -> None:
+    known = commands()
+    for line in typed_lines(text_of(document)):
+        words = shlex.split(line.split("   (")[0])
+        if words[1].startswith("-"):
+            assert set(words[1:]) <= GLOBAL, line
+            continue
+        path = next((p for p in (" ".join(words[:3]), " ".join(words[:2])) if p in known), None)
+        assert path is not None, f"{document}: `{line}` is no command"
+        options = {name for parameter in known[path].params for name in parameter.opts} | GLOBAL
+        for word in words:
+            if word.startswith("-"):
+                assert word.split("=")[0] in options, f"{document}: `{line}`: {word}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_lead_somewhere(document: str) -> None:
+    links = [link for link in LINK.findall(text_of(document)) if "://" not in link]
+    folder = (CHECKOUT / document).parent
+    assert not [link for link in links if not (folder / link.partition("#")[0]).exists()]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_paths_exist(document: str) -> None:
+    """Paths of the repository; those of the package may be named from `sign_etl/` on."""
+    layers = tuple(f"{path.name}/" for path in (CHECKOUT / "sign_etl").iterdir() if path.is_dir())
+    missing = []
+    for word in SPAN.findall(text_of(document)):
+        path = word.split("::")[0].split()[-1]
+        if re.search(r"[<>*{}]|\.\.\.|[A-Z]{3}(?!.*\.md)|NAME", path) or "/_content" in path:
+            continue
+        if path.startswith(TOP) or (path.startswith(layers) and path.count("/")):
+            roots = (CHECKOUT, CHECKOUT / "sign_etl", (CHECKOUT / document).parent)
+            if not any((root / path).exists() for root in roots):
+                missing.append(word)
+    assert not missing
+
+
+def test_named_tests_exist() -> None:
+    everything = "".join(path.read_text() for path in (CHECKOUT / "tests").rglob("test_*.py"))
+    for document in DOCUMENTS:
+        for name in re.findall(r"`(test_\w+)`", text_of(document)):
+            assert f"def {name}(" in everything, f"{document}: {name}"
+
+
+def test_settings_of_the_environment_are_read_somewhere() -> None:
+    code = "".join(
+        path.read_text() for top in ("sign_etl", "tests") for path in (CHECKOUT / top).rglob("*.py")
+    )
+    for document in DOCUMENTS:
+        for name in re.findall(r"SIGN_ETL_[A-Z_]+", text_of(document)):
+            assert f'"{name}"' in code, f"{document}: {name}"
+
+
+def test_python_of_the_readme_runs(tmp_path: Path) -> None:
+    build = write_tiny_build(tmp_path / "builds/mine", splits=("train",), shard_clips=100)
+    # The README names the shard and the folder as its own sessions made them.
+    shard = next((build / "train").glob("*.tar"))
+    shutil.copy(shard, shard.with_name("folder-train-000000.tar"))
+    shutil.copytree(build, tmp_path / "demo-build")
+    blocks = [block for kind, block in FENCE.findall(text_of("README.md")) if kind == "python"]
+    assert len(blocks) >= 3
+    for block in blocks:
+        done = subprocess.run(
+            [sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{block}\n{done.stderr}"
+
+
+def test_the_documents_name_no_machine() -> None:
+    for document in DOCUMENTS:
+        assert not re.search(r"(?<![\w.])/(work|home|root|tmp)/", text_of(document)), document
