@@ -21,32 +21,17 @@ from pathlib import Path
 from sign_etl.core.canonical import CHUNK_BYTES, digest, sha256_file
 from sign_etl.core.errors import AccessError, DiskError, UsageError
 from sign_etl.core.files import disk_errors, scratch, sweep, write_json
-from sign_etl.core.guard import Breach, Guard, Limits
 from sign_etl.media import hubs
 from sign_etl.media.fetch import Fetcher
 from sign_etl.media.joined import open_joined
 from sign_etl.media.members import UnpackLimits, safe_parts
-from sign_etl.media.unpack import request
+from sign_etl.media.unpacking import BY_HAND, ArchiveError, unpack
 from sign_etl.media.watching import watched
 from sign_etl.schema.archive import Archive
 
 NOTES = ".sign-etl"
-_TARGET = "sign_etl.media.unpack:run"
-_WALL_S = 7 * 86_400.0
-_MEMORY_BYTES = 8 << 30
-"""The table of contents of a zip with millions of frames takes a kilobyte for each."""
-
 Tell = Callable[[str], None]
 """Takes a line for people."""
-
-_BY_HAND = "unpack it yourself and name the folder with --media"
-_HINTS = {
-    "unsafe": "look at it before you trust it; to use it anyway, {by_hand}",
-    "too-large": "if it is meant to be so large, {by_hand}",
-    "damaged": "run the same command again to download it anew, or {by_hand}",
-    "unsupported": "{by_hand}",
-    "no-archive": "its place has changed: see the homepage of the data set",
-}
 
 
 def media_folder(cache: Path, recipe: str, archives: Sequence[Archive]) -> Path:
@@ -122,13 +107,21 @@ def _bring(
         got = _download(archive, downloads, fetcher, stop)
     with scratch(folder / NOTES) as fresh:
         if isinstance(got, hubs.Unpacked):
+            _refuse_links(got.path, name)
             facts = got.facts()
             os.rename(got.path, fresh / "files")
         else:
             _check(archive, name, got, downloads)
             tell(f"Unpacking {name}")
             (fresh / "files").mkdir()
-            facts = _unpack(got, fresh / "files", password, limits, name, downloads, stop)
+            try:
+                facts = unpack(
+                    got, fresh / "files", name=name, password=password, limits=limits, stop=stop
+                )
+            except ArchiveError as error:
+                if error.kind in ("damaged", "no-archive"):  # the next run downloads it anew
+                    shutil.rmtree(downloads, ignore_errors=True)
+                raise
         into = _into(folder, archive)
         into.mkdir(parents=True, exist_ok=True)
         _merge(fresh / "files", into, name)
@@ -164,7 +157,7 @@ def _check(archive: Archive, name: str, paths: list[Path], downloads: Path) -> N
         shutil.rmtree(downloads, ignore_errors=True)
         raise AccessError(
             f"`{name}` is not the file that this version knows: {wrong}",
-            hint=f"bring the known version, {_BY_HAND}",
+            hint=f"bring the known version, {BY_HAND}",
         )
 
 
@@ -176,48 +169,6 @@ def _digest(paths: list[Path], kind: str) -> str:
         while chunk := file.read(CHUNK_BYTES):
             hasher.update(chunk)
     return hasher.hexdigest()
-
-
-def _unpack(
-    paths: list[Path],
-    out: Path,
-    password: str | None,
-    limits: UnpackLimits,
-    name: str,
-    downloads: Path,
-    stop: threading.Event | None,
-) -> dict[str, int]:
-    guard = Guard(
-        _TARGET,
-        Limits(wall_s=_WALL_S, memory_bytes=_MEMORY_BYTES, file_bytes=limits.member_bytes),
-    )
-    with guard, _interrupted_by(stop, guard):
-        reply = guard.call(request(paths, out, password=password, limits=limits))
-    if isinstance(reply, Breach):
-        raise _refusal(name, "damaged", f"unpacking ended with {reply.reason}")
-    match reply:
-        case {"files": int(files), "size_bytes": int(size_bytes)}:
-            return {"files": files, "size_bytes": size_bytes}
-        case {"no_space": True}:
-            raise DiskError(
-                f"no space left to unpack `{name}` on the disk of {out.parent.parent.parent}",
-                hint="free some space and run the same command again: what is done is kept",
-            )
-        case {"refused": str(kind), "detail": str(detail)}:
-            if kind in ("damaged", "no-archive"):  # the next run downloads it anew
-                shutil.rmtree(downloads, ignore_errors=True)
-            raise _refusal(name, kind, detail)
-    raise _refusal(name, "damaged", "unpacking gave an answer that makes no sense")
-
-
-def _refusal(name: str, kind: str, detail: str) -> AccessError:
-    if kind == "password":
-        return AccessError(
-            f"cannot unpack `{name}`: {detail}",
-            hint="set the environment variable that holds the password that its authors gave you",
-        )
-    hint = _HINTS.get(kind, "{by_hand}").format(by_hand=_BY_HAND)
-    return AccessError(f"cannot unpack `{name}`: {detail}", hint=hint)
 
 
 def _password(archive: Archive, name: str) -> str | None:
@@ -252,18 +203,14 @@ def _merge(source: Path, target: Path, name: str) -> None:
     with os.scandir(source) as entries:
         for entry in entries:
             place = target / entry.name
-            if entry.is_symlink() or not (entry.is_file() or entry.is_dir()):
-                raise _refusal(name, "unsafe", "it holds a link or device")
             if not os.path.lexists(place):
-                if entry.is_dir():
-                    _refuse_links(Path(entry.path), name)
                 os.rename(entry.path, place)
             elif entry.is_dir() and place.is_dir() and not place.is_symlink():
                 _merge(Path(entry.path), place, name)
             elif not (entry.is_file() and place.is_file() and _equal(Path(entry.path), place)):
                 raise AccessError(
                     f"`{name}` holds another `{place.name}` than an archive before it",
-                    hint=_BY_HAND,
+                    hint=BY_HAND,
                 )
 
 
@@ -272,7 +219,7 @@ def _refuse_links(folder: Path, name: str) -> None:
     for root, folders, files in os.walk(folder):
         for entry in (*folders, *files):
             if os.path.islink(os.path.join(root, entry)):
-                raise _refusal(name, "unsafe", "it holds a link or device")
+                raise ArchiveError(name, "unsafe", "it holds a link or device")
 
 
 def _equal(one: Path, other: Path) -> bool:
@@ -310,29 +257,6 @@ def _owned(folder: Path) -> Iterator[None]:
             ) from None
         sweep(notes)
         yield
-
-
-@contextmanager
-def _interrupted_by(stop: threading.Event | None, guard: Guard) -> Iterator[None]:
-    """Break off the guarded call when `stop` is set."""
-    if stop is None:
-        yield
-        return
-    done = threading.Event()
-
-    def watch() -> None:
-        while not done.wait(0.2):
-            if stop.is_set():
-                guard.interrupt()
-                return
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
 
 
 def _nothing(line: str) -> None:

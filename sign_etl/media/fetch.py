@@ -10,13 +10,13 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import httpcore
 import httpx
 
-from sign_etl.core.errors import AccessError, AnnotationError
+from sign_etl.core.errors import AnnotationError
 from sign_etl.core.files import atomic_open, disk_errors, scratch
 from sign_etl.media import youtube
 from sign_etl.media.addresses import (
@@ -27,9 +27,11 @@ from sign_etl.media.addresses import (
     parse_address,
     system_resolve,
 )
-from sign_etl.media.body import receive
+from sign_etl.media.body import CHECKPOINT_BYTES, receive
 from sign_etl.media.connection import Budget, Line
+from sign_etl.media.credentials import Credentials, credentials_file
 from sign_etl.media.fetched import Fetched, fetch_reject
+from sign_etl.media.job import Job, Kind, no_access, shown
 from sign_etl.media.partial import Partial, Progress
 from sign_etl.media.politeness import (
     PAUSED,
@@ -63,6 +65,9 @@ class Fetcher:
         network: connects to a checked IP address, replaceable for tests.
         clock: for pauses, replaceable for tests (timeouts of sockets are always real).
         chance: for the jitter.
+
+    Raises:
+        AccessError: the user's file with passwords is not private; see `media.credentials`.
     """
 
     def __init__(
@@ -75,6 +80,7 @@ class Fetcher:
         chance: random.Random | None = None,
     ) -> None:
         self._config = config
+        self._credentials = Credentials(credentials_file())
         self._clock = clock or WallClock()
         self._chance = chance or random.Random()
         self._gates = HostGates(
@@ -117,7 +123,33 @@ class Fetcher:
                 gate=self._gates.gate(youtube.AUTHORITY),
                 stop=stop,
             )
-        return self._download(source, Partial(into, source), stop=stop, media=True)
+        return self._download(source, Partial(into, source), stop=stop, kind=Kind.MEDIA)
+
+    def download(self, url: str, into: Path, *, stop: threading.Event | None = None) -> Path:
+        """Download an archive: a file of any kind and of up to `fetch.max_archive_bytes`.
+
+        Args:
+            url: where it is.
+            into: the caller's private folder (created). The file lies there, or the beginning of
+                it, on which the next call with the same folder and address builds.
+            stop: ends the download when set; what has come is kept.
+
+        Returns:
+            The file; found again without a request where it is there already.
+
+        Raises:
+            AccessError: it could not be had.
+            Stopped: `stop` was set.
+        """
+        source = Source(id=url, url=url)
+        into.mkdir(parents=True, exist_ok=True)
+        partial = Partial(into, source)
+        if partial.final.is_file():
+            return partial.final
+        found = self._download(source, partial, stop=stop, kind=Kind.ARCHIVE)
+        if isinstance(found, Reject):
+            raise no_access(url, found, "bring the files yourself and name them with --media")
+        return found.path
 
     def get(
         self,
@@ -141,16 +173,13 @@ class Fetcher:
         """
         source = Source(id=url, url=url)
         with scratch(path.parent) as folder:
-            found = self._download(source, Partial(folder, source), stop=stop, media=False)
+            found = self._download(source, Partial(folder, source), stop=stop, kind=Kind.INDEX)
             if isinstance(found, Reject):
-                why = f"{found.reason.value} ({found.detail})" if found.detail else found.reason
-                raise AccessError(
-                    f"cannot download `{_shown(url)}`: {why}",
-                    hint="bring the file yourself and name it with --annotations",
-                )
+                by_hand = "bring the file yourself and name it with --annotations"
+                raise no_access(url, found, by_hand)
             if sha256 is not None and found.sha256 != sha256:
                 raise AnnotationError(
-                    f"`{_shown(url)}` is not the file that this version knows",
+                    f"`{shown(url)}` is not the file that this version knows",
                     hint="bring the known version of the file and name it with --annotations",
                 )
             with found.path.open("rb") as file, atomic_open(path) as final:
@@ -161,14 +190,16 @@ class Fetcher:
         """End of use. Every request closes its own connection, so nothing is left open here."""
 
     def _download(
-        self, source: Source, partial: Partial, *, stop: threading.Event | None, media: bool
+        self, source: Source, partial: Partial, *, stop: threading.Event | None, kind: Kind
     ) -> Fetched | Reject:
         try:
             address = parse_address(source.url or "")
         except AddressRefused as error:
             return fetch_reject(error.reason, error.what)
-        job = _Job(source, partial, Budget(self._config.total_timeout_s), stop, media)
-        attempt, may_resume = 1, True
+        if address.authorization is None:
+            address = replace(address, authorization=self._credentials.authorization(address))
+        job = Job(source, partial, Budget(kind.total_s(self._config)), stop, kind)
+        attempt, may_resume, had_bytes = 1, True, 0
         while True:
             try:
                 with disk_errors(partial.path):
@@ -182,6 +213,10 @@ class Fetcher:
             if ended.start_over and may_resume:
                 may_resume = False
                 continue
+            has_bytes = partial.size_bytes if kind is Kind.ARCHIVE else 0
+            if has_bytes - had_bytes >= CHECKPOINT_BYTES:
+                attempt = 1  # a host that cuts long downloads now and then still gets us there
+            had_bytes = has_bytes
             if not ended.again or attempt == self._config.attempts:
                 break
             if ended.retry_after_s is None:
@@ -192,7 +227,7 @@ class Fetcher:
             partial.discard()
         return fetch_reject(ended.reason, ended.detail)
 
-    def _attempt(self, job: _Job, address: Address, progress: Progress | None) -> Fetched | Trouble:
+    def _attempt(self, job: Job, address: Address, progress: Progress | None) -> Fetched | Trouble:
         """Follow redirects to a body or to trouble.
 
         Raises:
@@ -233,7 +268,7 @@ class Fetcher:
 
     def _answer(
         self,
-        job: _Job,
+        job: Job,
         address: Address,
         response: httpcore.Response,
         progress: Progress | None,
@@ -248,9 +283,9 @@ class Fetcher:
             response,
             job.partial,
             progress,
-            max_bytes=self._config.max_bytes,
+            max_bytes=job.kind.max_bytes(self._config),
             url=str(address.url),
-            media=job.media,
+            media=job.kind is Kind.MEDIA,
         )
 
     def _headers(
@@ -273,21 +308,3 @@ class Fetcher:
             headers["Range"] = f"bytes={progress.size_bytes}-"
             headers["If-Range"] = progress.validator
         return list(headers.items())
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """What stays the same over the attempts at one source."""
-
-    source: Source
-    partial: Partial
-    budget: Budget
-    stop: threading.Event | None
-    media: bool
-
-
-def _shown(url: str) -> str:
-    try:
-        return parse_address(url).log_name
-    except AddressRefused:
-        return "a malformed address"

@@ -68,6 +68,14 @@ class Partial:
         """True if a later call may find something to build on."""
         return self._note.is_file()
 
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the unfinished file, 0 where there is none."""
+        try:
+            return self.path.stat().st_size
+        except OSError:
+            return 0
+
     def load(self) -> Progress | None:
         """What a former attempt or process left, None if it is nothing to build on."""
         try:

@@ -93,9 +93,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     return {"files": members.files, "size_bytes": members.size_bytes, "hidden": members.hidden}
 
 
-def _unpack(
-    file: io.BufferedReader, members: Members, out: Path, password: str | None
-) -> None:
+def _unpack(file: io.BufferedReader, members: Members, out: Path, password: str | None) -> None:
     head = file.read(HEAD_BYTES)
     file.seek(0)
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
@@ -184,4 +182,3 @@ def _copy_member(archive: Any, info: Any, key: bytes | None, target: Any) -> Non
             raise
         # One wrong password in 256 passes ZipCrypto's own check and shows only in the content.
         raise ArchiveRefused("password", "the password is wrong, or the archive damaged") from None
-

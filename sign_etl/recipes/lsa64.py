@@ -15,9 +15,11 @@ not there is a reject that counts. What one must know:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from sign_etl.recipes.base import BaseRecipe, DatasetCard, Recipe, RecipeOptions, own
 from sign_etl.schema.clip import Clip, Source, clip_key
@@ -37,6 +39,10 @@ SIGNS = (
 PEOPLE = 10
 REPETITIONS = 5
 
+Sign = Annotated[int, Field(ge=1, le=len(SIGNS))]
+Person = Annotated[int, Field(ge=1, le=PEOPLE)]
+Repetition = Annotated[int, Field(ge=1, le=REPETITIONS)]
+
 _SECOND_TENTH_FROM = 24
 """From this sign on, another person has the number 010."""
 
@@ -47,6 +53,12 @@ class Lsa64Options(RecipeOptions):
     split: Literal["openhands"] | None = None
     """`openhands`: persons 1-8 train, 9 val, 10 test. Default none: the pipeline's `split` says
     it."""
+    signs: tuple[Sign, ...] = ()
+    """Only these signs (1-64), where you have a part of the videos; default all."""
+    people: tuple[Person, ...] = ()
+    """Only these persons (1-10); default all."""
+    repetitions: tuple[Repetition, ...] = ()
+    """Only these repetitions (1-5); default all."""
 
 
 class Lsa64(BaseRecipe):
@@ -88,19 +100,23 @@ class Lsa64(BaseRecipe):
         return list(SIGNS)
 
     def clips(self, root: Path, options: RecipeOptions, dataset: str) -> Iterator[Clip]:
-        """See `Recipe`: all 3,200, whatever is on disk."""
+        """See `Recipe`: all 3,200 unless the options say less, whatever is on disk."""
         mine = own(options, Lsa64Options)
-        for sign in range(1, len(SIGNS) + 1):
-            for person in range(1, PEOPLE + 1):
+        for sign in _chosen(mine.signs, len(SIGNS)):
+            for person in _chosen(mine.people, PEOPLE):
                 split = _openhands(person) if mine.split == "openhands" else ""
-                for repetition in range(1, REPETITIONS + 1):
+                for repetition in _chosen(mine.repetitions, REPETITIONS):
                     yield _clip(dataset, sign, person, repetition, split)
 
     def fixture(self, root: Path) -> Mapping[str, Any]:
-        """All signs need a video here, since clips are a grid: five short ones, linked."""
-        from sign_etl.recipes.lsa64_fixture import write_fixture
+        """Signs 23 and 24 of persons 1, 9 and 10: both that are called 010."""
+        from sign_etl.recipes.fixture_signing import write_clip
 
-        return write_fixture(root)
+        grid = {"signs": (23, 24), "people": (1, 9, 10), "repetitions": (1,)}
+        raw = {"media": root / "all", "split": "openhands", **grid}
+        for seed, clip in enumerate(self.clips(root, self.options(raw), self.name)):
+            write_clip(root / "all" / clip.source.names[0], seed=seed)
+        return raw
 
 
 RECIPE: Recipe = Lsa64()
@@ -121,6 +137,10 @@ def _clip(dataset: str, sign: int, person: int, repetition: int, split: str) -> 
         signer=_signer(sign, person),
         extra={"sign_id": f"{sign:03d}", "repetition": f"{repetition:03d}"},
     )
+
+
+def _chosen(numbers: Sequence[int], last: int) -> list[int]:
+    return sorted(set(numbers)) or list(range(1, last + 1))
 
 
 def _signer(sign: int, person: int) -> str:

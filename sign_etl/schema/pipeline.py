@@ -6,6 +6,7 @@ here as a mapping and validated by its owner when the pipeline is resolved.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -79,6 +80,15 @@ class FetchConfig(Settings):
     """Size of the token bucket."""
     max_bytes: int = Field(default=4 << 30, gt=0)
     """Largest body accepted."""
+    max_archive_bytes: int = Field(default=512 << 30, gt=0)
+    """Largest archive (or part of one) accepted."""
+    archive_timeout_s: float = Field(default=86_400.0, gt=0)
+    """Seconds of transfer for one archive (or part) in one run; the next run goes on from there."""
+    keep_archives: bool = False
+    """Keep downloaded archives after they were unpacked."""
+    cookies_file: Path | None = None
+    """Cookies for YouTube, as a browser add-on exports them (Netscape format), for videos that
+    want a login or proof of a person. Only read, never written, never part of a build."""
     allow_private_hosts: bool | tuple[str, ...] = False
     """Accept private, loopback and link-local addresses: all of them, or those of the named hosts,
     addresses and networks (`127.0.0.1`, `media.lan`, `10.1.0.0/16`) only."""
