@@ -76,7 +76,7 @@ def ingest(
         AccountingError: the numbers do not add up; nothing was published.
     """
     started = time.monotonic()
-    prepared = prepare(request)
+    prepared = prepare(request, tell=_teller(progress))
     build = prepared.build
     state = build / STATE_FOLDER
     events = EventLog(state / "events.jsonl")
@@ -85,6 +85,9 @@ def ingest(
         _claim(prepared, update=request.update)
         journal = Journal(state / "journal.jsonl")
         events.write("start", clips=len(prepared.plan), plan=prepared.plan.digest)
+        if prepared.access.licence_accepted:
+            card = prepared.recipe.card
+            events.write("licence", dataset=prepared.recipe.name, accepted=card.licence)
         with stop_on_signals() as stop:
             try:
                 engine.run(
@@ -111,6 +114,7 @@ def ingest(
             journal,
             recipe_version=prepared.recipe.version,
             card=prepared.recipe.card,
+            licence_accepted=prepared.access.licence_accepted,
             synonyms=prepared.synonyms,
         )
     seconds = time.monotonic() - started
@@ -124,6 +128,13 @@ def ingest(
         seconds=seconds,
         problems=_problems(prepared.plan, journal, prepared.pipeline.policy, manifest),
     )
+
+
+def _teller(progress: Callable[[Progress], None] | None) -> Callable[[str], None] | None:
+    """Lines of a download as progress without numbers."""
+    if progress is None:
+        return None
+    return lambda line: progress(Progress(0, {}, {}, (0, 0), 0.0, message=line))
 
 
 def _runner(request: IngestRequest, prepared: Prepared) -> Runner:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from sign_etl.app.prepare import IngestRequest, prepare
+from sign_etl.app.prepare import IngestRequest, Resolved, prepare, resolve
+from sign_etl.core.errors import AccessError, AnnotationError, UsageError
 from sign_etl.run.plan import Plan
 from sign_etl.schema.layouts import layout
 from sign_etl.schema.pipeline import Pipeline
@@ -36,7 +37,10 @@ class PlanSummary:
         local_sources: their number.
         seconds: annotated length of all clips (open ends counted as 3 s).
         disk_bytes: estimated bytes on disk by stage.
-        digest: of the plan.
+        downloads: archives that are still to be downloaded before anything runs.
+        download_bytes: their size, None where it is not known of all.
+        digest: of the plan; empty where the list of clips is in those archives: then the clips are
+            those of the data set's card, and most other numbers are 0.
     """
 
     name: str
@@ -49,6 +53,8 @@ class PlanSummary:
     local_sources: int
     seconds: float
     disk_bytes: dict[str, int]
+    downloads: int
+    download_bytes: int | None
     digest: str
 
     def to_json(self) -> dict[str, Any]:
@@ -62,7 +68,14 @@ def plan(request: IngestRequest) -> PlanSummary:
     Raises:
         SignEtlError: as `ingest` would at its beginning.
     """
-    prepared = prepare(request, weights=False)
+    resolved = resolve(request)
+    outstanding = resolved.access.outstanding
+    try:
+        prepared = prepare(request, weights=False, download=False)
+    except (AnnotationError, UsageError, AccessError):
+        if not outstanding:
+            raise
+        return _before_download(resolved)
     made = prepared.plan
     local_sources, local_bytes = _local(made, prepared.setup)
     seconds = _seconds(made)
@@ -77,8 +90,37 @@ def plan(request: IngestRequest) -> PlanSummary:
         local_sources=local_sources,
         seconds=round(seconds, 1),
         disk_bytes=_disk(prepared.pipeline, prepared.setup, seconds),
+        downloads=len(outstanding),
+        download_bytes=_download_bytes(resolved),
         digest=made.digest,
     )
+
+
+def _before_download(resolved: Resolved) -> PlanSummary:
+    """All that can be said while the annotations are still in an archive far away."""
+    return PlanSummary(
+        name=resolved.pipeline.name,
+        clips=resolved.recipe.card.clips or 0,
+        sources=0,
+        shards=0,
+        splits={},
+        labels=0,
+        local_bytes=0,
+        local_sources=0,
+        seconds=0.0,
+        disk_bytes={},
+        downloads=len(resolved.access.outstanding),
+        download_bytes=_download_bytes(resolved),
+        digest="",
+    )
+
+
+def _download_bytes(resolved: Resolved) -> int | None:
+    sizes = [archive.size_bytes for archive in resolved.access.outstanding]
+    known = [size for size in sizes if size is not None]
+    if len(known) == len(sizes):
+        return sum(known)
+    return resolved.recipe.card.download_bytes
 
 
 def _local(made: Plan, setup: Setup) -> tuple[int, int]:
@@ -87,13 +129,17 @@ def _local(made: Plan, setup: Setup) -> tuple[int, int]:
     from pathlib import Path
 
     from sign_etl.core.folder_index import FolderIndex
+    from sign_etl.media.pictures import picture_names
 
     folder = FolderIndex(Path(setup.media))
     found = {}
-    for names in made.table["names"].to_pylist():
-        path = folder.find(tuple(names))
-        if path is not None:
-            found[path] = path.stat().st_size
+    for names, fps in zip(
+        made.table["names"].to_pylist(), made.table["frames_fps"].to_pylist(), strict=True
+    ):
+        path = folder.find(names) if fps is None else folder.find_folder(names)
+        if path is not None and path not in found:
+            files = [path] if fps is None else [path / name for name in picture_names(path)]
+            found[path] = sum(file.stat().st_size for file in files)
     return len(found), sum(found.values())
 
 

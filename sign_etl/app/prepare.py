@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sign_etl.app.access import Access, bring, look
 from sign_etl.app.pipelines import load
 from sign_etl.core.canonical import digest
 from sign_etl.core.errors import MissingExtraError
@@ -39,6 +40,7 @@ class IngestRequest:
         settings: `key=value` overrides of the pipeline.
         jobs: worker slots of the local runner, CPUs of a Ray cluster of our own.
         allow_private_hosts: hosts that may have private addresses; True for all.
+        accept_licence: data sets whose terms the user accepts.
     """
 
     pipeline: str
@@ -55,6 +57,7 @@ class IngestRequest:
     settings: tuple[str, ...] = ()
     jobs: int | None = None
     allow_private_hosts: tuple[str, ...] | bool = False
+    accept_licence: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ class Prepared:
         setup: what the stages need.
         plan: every requested clip.
         build: the build folder.
+        access: how the media are had.
         synonyms: raw label -> the data set's own canonical word.
     """
 
@@ -77,21 +81,30 @@ class Prepared:
     setup: Setup
     plan: Plan
     build: Path
+    access: Access
     synonyms: Mapping[str, str]
 
 
-def prepare(request: IngestRequest, *, weights: bool = True) -> Prepared:
-    """Resolve a request: read the annotations and make the plan.
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A request whose data set is known, before its annotations are read.
 
-    Args:
-        request: what to build.
-        weights: False where nothing will run: then model files may be missing.
+    Attributes:
+        pipeline: the choices.
+        recipe: the data set.
+        access: how its media are had, with its options.
+    """
+
+    pipeline: Pipeline
+    recipe: Recipe
+    access: Access
+
+
+def resolve(request: IngestRequest) -> Resolved:
+    """Find pipeline and data set of a request; nothing is downloaded.
 
     Raises:
         ConfigError: a wrong name or setting.
-        AnnotationError: the annotations cannot be read.
-        AccessError: model files or annotations must be brought by a person.
-        MissingExtraError: a backend is not installed.
     """
     flags = {
         "media": request.media,
@@ -101,6 +114,36 @@ def prepare(request: IngestRequest, *, weights: bool = True) -> Prepared:
     pipeline = with_flags(load(request.pipeline, request.settings, dataset=flags), request)
     recipe = RECIPES.get(pipeline.dataset.recipe)
     options = recipe.options(pipeline.dataset.options)
+    return Resolved(pipeline, recipe, look(recipe, options, request.accept_licence))
+
+
+def prepare(
+    request: IngestRequest,
+    *,
+    weights: bool = True,
+    download: bool = True,
+    tell: Callable[[str], None] | None = None,
+) -> Prepared:
+    """Resolve a request: bring archives and annotations, read them and make the plan.
+
+    Args:
+        request: what to build.
+        weights: False where nothing will run: then model files may be missing.
+        download: False where only annotations are fetched, and nothing is refused.
+        tell: hears of long downloads.
+
+    Raises:
+        ConfigError: a wrong name or setting.
+        AnnotationError: the annotations cannot be read.
+        AccessError: model files, annotations or media must be brought by a person, or a licence
+            accepted.
+        MissingExtraError: a backend is not installed.
+    """
+    resolved = resolve(request)
+    pipeline, recipe, access = resolved.pipeline, resolved.recipe, resolved.access
+    if download:
+        access = bring(recipe, access, pipeline.fetch, tell=tell)
+    options = access.options
     root = index_folder(recipe, options)
     fetch_index(recipe, root, options, pipeline)
     dataset = pipeline.dataset.name or recipe.name
@@ -123,7 +166,7 @@ def prepare(request: IngestRequest, *, weights: bool = True) -> Prepared:
         poses=tuple(pose_setup(name, raw, weights=weights) for name, raw in pipeline.pose.items()),
     )
     synonyms = recipe.synonyms(root, options)
-    return Prepared(pipeline, recipe, options, setup, plan, build, synonyms)
+    return Prepared(pipeline, recipe, options, setup, plan, build, access, synonyms)
 
 
 def with_flags(pipeline: Pipeline, request: IngestRequest) -> Pipeline:

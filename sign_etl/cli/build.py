@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from sign_etl.cli.frame import AsJson, Quiet, Settings, Verbose, command, complete_pipelines, group
-from sign_etl.cli.output import Output, count_text, size_text, time_text
+from sign_etl.cli.output import Output
 from sign_etl.cli.progress import ProgressDisplay
-from sign_etl.cli.reports import tell_built, tell_problems
+from sign_etl.cli.reports import tell_built, tell_plan, tell_problems
 
 if TYPE_CHECKING:
     from sign_etl.app.prepare import IngestRequest
@@ -73,6 +73,16 @@ AllowPrivateHost = Annotated[
 ]
 
 
+AcceptLicence = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--accept-licence",
+        metavar="NAME",
+        help="You have read the terms of this data set and accept them.",
+    ),
+]
+
+
 @command(
     app,
     "ingest",
@@ -101,6 +111,7 @@ def ingest(
     jobs: Jobs = None,
     allow_private_hosts: AllowPrivate = False,
     allow_private_host: AllowPrivateHost = None,
+    accept_licence: AcceptLicence = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
@@ -129,6 +140,7 @@ def ingest(
         settings=tuple(settings or ()),
         jobs=jobs,
         allow_private_hosts=allow_private_hosts or tuple(allow_private_host or ()),
+        accept_licence=tuple(accept_licence or ()),
     )
     if plan_only:
         _tell_plan(out, request)
@@ -243,20 +255,4 @@ def _tell_plan(out: Output, request: IngestRequest) -> None:
 
     reply = Plan.model_validate(plan(request).to_json())
     out.data(reply.to_json(), schema=reply.command)
-    out.text(
-        f"{reply.name}: {count_text(reply.clips, 'clip')} of "
-        f"{count_text(reply.sources, 'source')} in {count_text(reply.shards, 'shard')}, "
-        f"plan {reply.digest[:8]}"
-    )
-    counts = (f"{split} {count:,}" for split, count in reply.splits.items())
-    sizes = (f"{stage} {size_text(size)}" for stage, size in reply.disk_bytes.items())
-    out.facts(
-        {
-            "splits": ", ".join(counts),
-            "classes": reply.labels,
-            "length": time_text(reply.seconds),
-            "on this disk": f"{count_text(reply.local_sources, 'source')}, "
-            f"{size_text(reply.local_bytes)}",
-            "disk, about": ", ".join(sizes),
-        }
-    )
+    tell_plan(out, reply)

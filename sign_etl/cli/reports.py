@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from sign_etl.cli.output import Output, count_text, size_text
+from sign_etl.cli.output import Output, count_text, size_text, time_text
 
 if TYPE_CHECKING:
-    from sign_etl.schema.build_replies import Demo, Ingest
+    from sign_etl.schema.build_replies import Demo, Ingest, Plan
     from sign_etl.schema.replies import CheckedPart
 
 Told = tuple[str, str | None]
@@ -57,3 +57,34 @@ def tell_reasons(out: Output, reasons: Mapping[str, int]) -> None:
     width = max((len(reason) for reason in reasons), default=0)
     for reason, count in sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0])):
         out.text(f"  {reason:{width}}  {count:,}")
+
+
+def tell_plan(out: Output, reply: Plan) -> None:
+    """Tell what a build would hold, and what must be downloaded before."""
+    facts = {}
+    if reply.downloads:
+        size = size_text(reply.download_bytes) if reply.download_bytes is not None else "unknown"
+        facts["to download"] = f"{count_text(reply.downloads, 'archive')}, {size}"
+    if not reply.digest:
+        clips = count_text(reply.clips, "clip") if reply.clips else "clips"
+        out.text(f"{reply.name}: {clips}; their list is in what is still to be downloaded")
+        out.facts(facts)
+        return
+    out.text(
+        f"{reply.name}: {count_text(reply.clips, 'clip')} of "
+        f"{count_text(reply.sources, 'source')} in {count_text(reply.shards, 'shard')}, "
+        f"plan {reply.digest[:8]}"
+    )
+    counts = (f"{split} {count:,}" for split, count in reply.splits.items())
+    sizes = (f"{stage} {size_text(size)}" for stage, size in reply.disk_bytes.items())
+    out.facts(
+        {
+            "splits": ", ".join(counts),
+            "classes": reply.labels,
+            "length": time_text(reply.seconds),
+            "on this disk": f"{count_text(reply.local_sources, 'source')}, "
+            f"{size_text(reply.local_bytes)}",
+            **facts,
+            "disk, about": ", ".join(sizes),
+        }
+    )

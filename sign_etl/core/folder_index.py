@@ -44,6 +44,7 @@ class FolderIndex:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._paths = {_nfc(path): path for path in sorted(_walk(root))}
+        self._folders: dict[str, dict[str, str]] | None = None
         self._by_tail: dict[str, list[str]] = {}
         self._by_stem: dict[str, list[str]] = {}
         for known in self._paths:
@@ -87,11 +88,42 @@ class FolderIndex:
                 return self._likeliest(stems_below[0])
         return None
 
+    def find_folder(self, names: Iterable[str]) -> Path | None:
+        """The folder with files that one of `names` stands for, None if there is none.
+
+        Each name is tried as a relative path, then as the end of exactly one path below.
+
+        Args:
+            names: relative paths of folders with `/`, most likely first.
+        """
+        if self._folders is None:
+            self._folders = _folders(self._paths)
+        for name in names:
+            wanted = _nfc(name).strip("/")
+            found = self._folders.get(wanted.rpartition("/")[2], {})
+            if wanted in found:
+                return self.root / found[wanted]
+            below = [path for path in found if path.endswith(f"/{wanted}")]
+            if len(below) == 1:
+                return self.root / found[below[0]]
+        return None
+
     def _likeliest(self, stem: str) -> Path:
         def rank(path: str) -> tuple[int, str]:
             return _RANK[os.path.splitext(path)[1].lower()], path
 
         return self.root / self._paths[min(self._by_stem[stem], key=rank)]
+
+
+def _folders(paths: dict[str, str]) -> dict[str, dict[str, str]]:
+    """Folders that hold files themselves: by last part, then by path (NFC), their path on disk."""
+    found: dict[str, dict[str, str]] = {}
+    for known, real in paths.items():
+        folder = known.rpartition("/")[0]
+        if folder:
+            tails = found.setdefault(folder.rpartition("/")[2], {})
+            tails.setdefault(folder, real.rpartition("/")[0])
+    return found
 
 
 def _walk(root: Path) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from sign_etl.core.errors import AnnotationError
 from sign_etl.core.pickle_globals import Array, RefusedError, Type, finished
@@ -42,20 +42,34 @@ def load_pickle(
         AnnotationError: the file cannot be read, is too large, damaged or holds more than data.
     """
     try:
-        data = _read(path, gzipped, limit_bytes)
+        return read_pickle(path, gzipped=gzipped, limit_bytes=limit_bytes)
     except OSError as error:
-        reason = (error.strerror or "damaged gzip data").lower()
+        reason = (error.strerror or "unreadable").lower()
         raise AnnotationError(f"cannot read `{path}`: {reason}") from error
-    except (EOFError, zlib.error) as error:
-        raise AnnotationError(f"cannot read `{path}`: damaged gzip data") from error
-    if len(data) > limit_bytes:
-        raise AnnotationError(
-            f"{path.name}: holds more than {limit_bytes >> 20} MiB, so it is not read"
-        )
-    try:
-        return loads_pickle(data)
     except RefusedError as refused:
         raise AnnotationError(f"{path.name}: the pickle holds {refused}", hint=_HINT) from refused
+
+
+def read_pickle(
+    path: Path, *, gzipped: bool | None = None, limit_bytes: int = DEFAULT_LIMIT_BYTES
+) -> Any:
+    """As `load_pickle`, for files whose names are not to be told.
+
+    Raises:
+        RefusedError: it is too large, damaged or holds more than data; the text names no file.
+        OSError: it cannot be opened.
+    """
+    with path.open("rb") as file:
+        if gzipped is None:
+            gzipped = file.read(2) == _GZIP_MAGIC
+            file.seek(0)
+        try:
+            data = _unpacked(file, limit_bytes) if gzipped else file.read(limit_bytes + 1)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise RefusedError("damaged gzip data") from error
+    if len(data) > limit_bytes:
+        raise RefusedError(f"more than {limit_bytes >> 20} MiB")
+    return loads_pickle(data)
 
 
 def loads_pickle(data: bytes) -> Any:
@@ -67,15 +81,9 @@ def loads_pickle(data: bytes) -> Any:
     return _Finisher().finish(Reader(data).run(OPERATIONS, FOREIGN), 0)[0]
 
 
-def _read(path: Path, gzipped: bool | None, limit_bytes: int) -> bytes:
-    with path.open("rb") as file:
-        if gzipped is None:
-            gzipped = file.read(2) == _GZIP_MAGIC
-            file.seek(0)
-        if not gzipped:
-            return file.read(limit_bytes + 1)
-        with gzip.GzipFile(fileobj=file) as unpacked:
-            return unpacked.read(limit_bytes + 1)
+def _unpacked(file: IO[bytes], limit_bytes: int) -> bytes:
+    with gzip.GzipFile(fileobj=file) as unpacked:
+        return unpacked.read(limit_bytes + 1)
 
 
 class _Finisher:

@@ -12,7 +12,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from sign_etl.media.decode import Playback, Source, Timed
+from sign_etl.media.decode import Footage, Frames, Timed
 from sign_etl.media.output import Job, Output
 from sign_etl.media.probe import Refused
 from sign_etl.media.timeline import Sampler, Shown, frame_count, tidy_rate
@@ -28,7 +28,7 @@ GAP_S: Final = 1
 class Cut:
     """One attempt to make the clip from an opened source."""
 
-    def __init__(self, job: Job, source: Source, is_cut: bool, *, from_begin: bool) -> None:
+    def __init__(self, job: Job, source: Footage, is_cut: bool, *, from_begin: bool) -> None:
         self._job = job
         self._config = config = job.config
         self._source = source
@@ -96,7 +96,7 @@ class Cut:
         self._output.close()
         return True
 
-    def _end(self, playback: Playback, last: Timed | None) -> None:
+    def _end(self, playback: Frames, last: Timed | None) -> None:
         """The source ended before the span did, or where an open span ends."""
         job = self._job
         if last is None:
@@ -120,7 +120,7 @@ class Cut:
             self._flags.add("end-clamped")
         self._write(self._sampler.finish(end_s))
 
-    def _breaks_off(self, playback: Playback, end_s: Fraction) -> bool:
+    def _breaks_off(self, playback: Frames, end_s: Fraction) -> bool:
         if self._job.end_s is not None and self._job.end_s <= end_s + self._slack_s:
             return False
         header = self._source.header

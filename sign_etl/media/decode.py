@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import IO
+from typing import IO, Protocol
 
 import av
 from av.container import InputContainer
@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 
 from sign_etl.media.probe import (
     TROUBLE,
+    Header,
     Refused,
     open_container,
     pass_on,
@@ -99,6 +100,29 @@ class Timed:
     frame: VideoFrame
     time_s: Fraction
     duration_s: Fraction | None
+
+
+class Frames(Protocol):
+    """What is played: `Playback`, or a folder of pictures."""
+
+    damage: int
+    mended: int
+    last_packet_s: Fraction | None
+
+    def forgive(self) -> None:
+        """Forget damage: a key frame came before the span begins."""
+
+    def __iter__(self) -> Iterator[Timed]:
+        """Decoded frames with strictly increasing times."""
+
+
+class Footage(Protocol):
+    """What can be cut: `Source`, or a folder of pictures."""
+
+    header: Header
+
+    def play(self) -> Frames:
+        """Decode from here; once."""
 
 
 class Playback:

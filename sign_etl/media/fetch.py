@@ -31,7 +31,7 @@ from sign_etl.media.body import CHECKPOINT_BYTES, receive
 from sign_etl.media.connection import Budget, Line
 from sign_etl.media.credentials import Credentials, credentials_file
 from sign_etl.media.fetched import Fetched, fetch_reject
-from sign_etl.media.job import Job, Kind, no_access, shown
+from sign_etl.media.job import Job, Kind, no_access, request_headers, shown
 from sign_etl.media.partial import Partial, Progress
 from sign_etl.media.politeness import (
     PAUSED,
@@ -50,8 +50,6 @@ __all__ = ["Fetched", "Fetcher"]
 
 MAX_REDIRECTS = 10
 REDIRECTS = (301, 302, 303, 307, 308)
-_OWN_HEADERS = ("authorization", "cookie")
-"""Meant for the first host only, not for one that it redirects to."""
 
 log = logging.getLogger(__name__)
 
@@ -239,7 +237,7 @@ class Fetcher:
             if address.url in seen:
                 return Trouble(Reason.REDIRECT_LOOP)
             seen.add(address.url)
-            headers = self._headers(job.source, first, address, progress)
+            headers = request_headers(self._config, job.source, first, address, progress)
             gate = self._gates.gate(address.authority)
             try:
                 with (
@@ -287,24 +285,3 @@ class Fetcher:
             url=str(address.url),
             media=job.kind is Kind.MEDIA,
         )
-
-    def _headers(
-        self, source: Source, first: Address, address: Address, progress: Progress | None
-    ) -> list[tuple[str, str]]:
-        headers = httpx.Headers(
-            {
-                "User-Agent": self._config.user_agent,
-                "Accept": "*/*",
-                "Accept-Encoding": "identity",
-            }
-        )
-        headers.update(dict(source.headers))
-        if first.authorization is not None:
-            headers["Authorization"] = first.authorization
-        if address.url.scheme != first.url.scheme or address.authority != first.authority:
-            for name in _OWN_HEADERS:
-                headers.pop(name, None)
-        if progress is not None:
-            headers["Range"] = f"bytes={progress.size_bytes}-"
-            headers["If-Range"] = progress.validator
-        return list(headers.items())

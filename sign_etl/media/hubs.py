@@ -13,9 +13,10 @@ from __future__ import annotations
 import logging
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sign_etl.core.errors import AccessError, ConfigError, MissingExtraError, Stopped
 from sign_etl.media.politeness import check_stop
@@ -216,15 +217,13 @@ def _unreachable(hub: str, name: str) -> AccessError:
     )
 
 
-class _quiet:  # noqa: N801 - used like a function
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
     """While the block runs, a library's log is not for our users' screens."""
-
-    def __init__(self, name: str) -> None:
-        self._log = logging.getLogger(name)
-
-    def __enter__(self) -> None:
-        self._level = self._log.level
-        self._log.setLevel(logging.ERROR)
-
-    def __exit__(self, *_: Any) -> None:
-        self._log.setLevel(self._level)
+    library = logging.getLogger(name)
+    level = library.level
+    library.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        library.setLevel(level)

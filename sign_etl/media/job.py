@@ -6,14 +6,19 @@ import threading
 from dataclasses import dataclass
 from enum import Enum
 
+import httpx
+
 from sign_etl.core.errors import AccessError
-from sign_etl.media.addresses import AddressRefused, parse_address
+from sign_etl.media.addresses import Address, AddressRefused, parse_address
 from sign_etl.media.connection import Budget
 from sign_etl.media.credentials import credentials_file
-from sign_etl.media.partial import Partial
+from sign_etl.media.partial import Partial, Progress
 from sign_etl.schema.clip import Source
 from sign_etl.schema.outcome import Reason, Reject
 from sign_etl.schema.pipeline import FetchConfig
+
+_OWN_HEADERS = ("authorization", "cookie")
+"""Meant for the first host only, not for one that it redirects to."""
 
 
 class Kind(Enum):
@@ -49,6 +54,33 @@ class Job:
     budget: Budget
     stop: threading.Event | None
     kind: Kind
+
+
+def request_headers(
+    config: FetchConfig, source: Source, first: Address, address: Address, progress: Progress | None
+) -> list[tuple[str, str]]:
+    """Headers of a request.
+
+    Args:
+        config: has our name.
+        source: its own headers win.
+        first: where the way began; only that host gets passwords and cookies.
+        address: where it leads now.
+        progress: what is there to build on.
+    """
+    headers = httpx.Headers(
+        {"User-Agent": config.user_agent, "Accept": "*/*", "Accept-Encoding": "identity"}
+    )
+    headers.update(dict(source.headers))
+    if first.authorization is not None:
+        headers["Authorization"] = first.authorization
+    if address.url.scheme != first.url.scheme or address.authority != first.authority:
+        for name in _OWN_HEADERS:
+            headers.pop(name, None)
+    if progress is not None:
+        headers["Range"] = f"bytes={progress.size_bytes}-"
+        headers["If-Range"] = progress.validator
+    return list(headers.items())
 
 
 def no_access(url: str, found: Reject, by_hand: str) -> AccessError:

@@ -68,7 +68,7 @@ def shown(name: str) -> str:
 
 
 def safe_parts(name: str) -> tuple[str, ...]:
-    """The parts of a member's name, `\\` taken for `/` as Windows writes it.
+    """The parts of a member's name; a backslash counts as `/`, as Windows means it.
 
     Raises:
         ArchiveRefused: it leads out of the folder, or no file system would hold it.

@@ -39,6 +39,8 @@ FLAGS: Final[dict[str, str]] = {
     "interlaced": "interlaced frames, not separated",
     "partial": "the source breaks off inside the span",
     "picture-changes": "the size of the picture changes inside the span",
+    "pictures-missing": "the numbers of a folder's pictures have gaps; they are shown without",
+    "pictures-mixed": "a folder's pictures follow more than one kind of name; all are shown",
     "pixel-aspect-ignored": "an impossible pixel aspect ratio",
     "rotation-ignored": "a rotation by an angle that is no multiple of 90 degrees",
     "starts-late": "the first frame comes well after the begin of the span",
@@ -68,6 +70,7 @@ def normalise(
     source: Path,
     container: str,
     *,
+    frames_fps: float | None = None,
     start_s: float,
     end_s: float | None,
     declared_fps: float | None,
@@ -79,8 +82,9 @@ def normalise(
 
     Args:
         guard: of `TARGET`, with `limits(config)`.
-        source: untrusted file.
-        container: its format as `sign_etl.media.sniff.sniff` found it.
+        source: untrusted file, or folder of pictures.
+        container: its format as `sign_etl.media.sniff.sniff` found it; `frames` for a folder.
+        frames_fps: how many of a folder's pictures are a second.
         start_s: begin of the span, seconds of presentation since the begin of the video stream.
         end_s: its end, None for the end of the source (also for a file that is already trimmed).
         declared_fps: frame rate that the annotations assume, None if they do not.
@@ -98,6 +102,7 @@ def normalise(
         {
             "source": str(source.absolute()),
             "container": container,
+            "frames_fps": frames_fps,
             "out": str(out.absolute()),
             "start_s": start_s,
             "end_s": end_s,

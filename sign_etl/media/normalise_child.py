@@ -11,8 +11,10 @@ import av
 
 from sign_etl.media.cut import Cut
 from sign_etl.media.decode import Source
+from sign_etl.media.frames import FrameFolder
 from sign_etl.media.outline import cut_short
 from sign_etl.media.output import Job
+from sign_etl.media.pictures import CONTAINER
 from sign_etl.media.probe import Refused
 from sign_etl.media.timeline import seconds
 from sign_etl.schema.outcome import Reason
@@ -26,7 +28,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     """Normalise one clip; runs in the child of a `sign_etl.core.guard.Guard`.
 
     Args:
-        request: `source`, `container`, `out`, `start_s`, `end_s`, `declared_fps`, `bbox`, `config`.
+        request: `source`, `container`, `frames_fps`, `out`, `start_s`, `end_s`, `declared_fps`,
+            `bbox`, `config`.
 
     Returns:
         `{"facts": ...}`, `{"reject": {"reason", "detail"}}` or `{"no_space": true}`.
@@ -43,6 +46,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         out=Path(request["out"]),
     )
     try:
+        if job.container == CONTAINER:
+            return {"facts": _from_pictures(job, Path(request["source"]), request["frames_fps"])}
         with Path(request["source"]).open("rb") as file:
             return {"facts": _normalise(job, file)}
     except Refused as refused:
@@ -70,3 +75,11 @@ def _normalise(job: Job, file: IO[bytes]) -> dict[str, Any]:
         finally:
             source.close()
     raise AssertionError("reading from the begin ends in facts or a refusal")
+
+
+def _from_pictures(job: Job, folder: Path, fps: float) -> dict[str, Any]:
+    source = FrameFolder(folder, fps, job.config.max_pixels, job.start_s)
+    cut = Cut(job, source, False, from_begin=True)
+    cut.make()
+    facts = cut.facts()
+    return facts | {"flags": sorted({*facts["flags"], *source.flags})}

@@ -58,7 +58,7 @@ def orientation(frame: VideoFrame) -> Orientation:
     side_data: Any = frame.side_data  # its annotations know motion vectors only
     try:
         raw = bytes(side_data["DISPLAYMATRIX"])
-    except KeyError:
+    except (KeyError, ValueError):  # ValueError: PyAV meets side data that is newer than its list
         return UPRIGHT
     a, b, _, c, d = (int(value) for value in np.frombuffer(raw[:20], dtype=np.int32))
     if max(abs(b), abs(c)) * 50 < min(abs(a), abs(d)):

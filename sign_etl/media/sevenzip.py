@@ -41,7 +41,7 @@ def unpack_sevenzip(file: IO[bytes], members: Members, out: Path, password: str 
     try:
         with py7zr.SevenZipFile(file, password=password) as archive:
             sizes = _checked(archive.list(), members, out)
-            factory = _factory(members, sizes)
+            factory: Any = _Factory(members, sizes)
             archive.extractall(factory=factory)
             factory.finish()
     except PasswordRequired:
@@ -73,56 +73,54 @@ def _checked(entries: list[Any], members: Members, out: Path) -> dict[str, int]:
     return sizes
 
 
-def _factory(members: Members, sizes: dict[str, int]) -> Any:
-    # py7zr's classes can only be inherited from where it is installed.
-    from py7zr.io import Py7zIO, WriterFactory
+class _Output:
+    """Takes one file, as `py7zr.io.Py7zIO` would."""
 
-    class Output(Py7zIO):  # type: ignore[misc]
-        """Takes one file."""
+    def __init__(self, file: MemberFile | None) -> None:
+        self._file = file
+        self._size_bytes = 0
 
-        def __init__(self, file: MemberFile | None) -> None:
-            self._file = file
-            self._size_bytes = 0
+    def write(self, data: bytes | bytearray) -> int:
+        self._size_bytes += len(data)
+        if self._file is not None:
+            self._file.write(data)
+        return len(data)
 
-        def write(self, s: bytes | bytearray) -> int:
-            self._size_bytes += len(s)
-            if self._file is not None:
-                self._file.write(s)
-            return len(s)
+    def read(self, size: int | None = None) -> bytes:
+        return b""
 
-        def read(self, size: int | None = None) -> bytes:
-            return b""
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return 0
 
-        def seek(self, offset: int, whence: int = 0) -> int:
-            return 0
+    def flush(self) -> None:
+        pass
 
-        def flush(self) -> None:
-            pass
+    def size(self) -> int:
+        return self._size_bytes
 
-        def size(self) -> int:
-            return self._size_bytes
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.abandon()  # whether it is whole is asked when all is done
 
-        def close(self) -> None:
-            if self._file is not None:
-                self._file.abandon()  # whether it is whole is asked when all is done
+    def finish(self) -> None:
+        if self._file is not None:
+            self._file.close()
 
-        def finish(self) -> None:
-            if self._file is not None:
-                self._file.close()
 
-    class Factory(WriterFactory):  # type: ignore[misc]
-        """Opens files by their names."""
+class _Factory:
+    """Opens files by their names, as `py7zr.io.WriterFactory` would."""
 
-        def __init__(self) -> None:
-            self._outputs: list[Output] = []
+    def __init__(self, members: Members, sizes: dict[str, int]) -> None:
+        self._members = members
+        self._sizes = sizes
+        self._outputs: list[_Output] = []
 
-        def create(self, filename: str) -> Output:
-            # An unknown name gets no room, so its first byte is one too many.
-            self._outputs.append(Output(members.file(filename, sizes.get(filename, 0))))
-            return self._outputs[-1]
+    def create(self, filename: str) -> _Output:
+        # An unknown name gets no room, so its first byte is one too many.
+        size_bytes = self._sizes.get(filename, 0)
+        self._outputs.append(_Output(self._members.file(filename, size_bytes)))
+        return self._outputs[-1]
 
-        def finish(self) -> None:
-            for output in self._outputs:
-                output.finish()
-
-    return Factory()
+    def finish(self) -> None:
+        for output in self._outputs:
+            output.finish()

@@ -103,11 +103,14 @@ def _unpack(file: io.BufferedReader, members: Members, out: Path, password: str 
 
         unpack_sevenzip(file, members, out, password)
     elif head.startswith(GZIP):
-        untar(gzip.GzipFile(fileobj=file), members)
+        with gzip.GzipFile(fileobj=file) as stream:
+            untar(stream, members)
     elif head.startswith(BZIP2):
-        untar(bz2.BZ2File(file), members)
+        with bz2.BZ2File(file) as stream:
+            untar(stream, members)
     elif head.startswith(XZ):
-        untar(lzma.LZMAFile(file), members)
+        with lzma.LZMAFile(file) as stream:
+            untar(stream, members)
     elif head[257:262] == b"ustar":
         untar(file, members)
     elif head.startswith(RAR):

@@ -33,18 +33,20 @@ def untar(stream: IO[bytes] | Any, members: Members) -> None:
         EOFError, OSError, zlib.error, lzma.LZMAError: the stream below is broken.
     """
     bounded = _Bounded(stream)
+    fileobj: Any = bounded  # of which tarfile only reads
     try:
         bounded.allow(HEADER_BYTES)
         with tarfile.open(
-            fileobj=bounded,
+            fileobj=fileobj,
             mode="r|",
             bufsize=_CHUNK_BYTES,
             encoding="utf-8",
             errors="surrogateescape",
         ) as tar:
+            headers: list[tarfile.TarInfo] = tar.members  # type: ignore[attr-defined]
             while (member := tar.next()) is not None:
                 _take(tar, member, bounded, members)
-                tar.members.clear()  # or a million frames are a gigabyte of headers
+                headers.clear()  # or a million frames are a gigabyte of headers
                 bounded.allow(HEADER_BYTES)
     except tarfile.TarError:
         raise ArchiveRefused(

@@ -9,6 +9,7 @@ Since November 2025 yt-dlp wants a JavaScript runtime (deno, node, bun or quickj
 
 from __future__ import annotations
 
+import io
 import logging
 import re
 import threading
@@ -158,7 +159,11 @@ def download(
     from yt_dlp.utils import YoutubeDLError
 
     watch = _Hook(config, stop)
-    options = {
+    try:
+        cookies = _cookies(config)
+    except (OSError, UnicodeError):
+        return Trouble(Reason.MISSING_TOOL, "cookies file")
+    options: dict[str, Any] = {
         "quiet": True,
         "noprogress": True,
         "logger": _Silence(),
@@ -180,6 +185,8 @@ def download(
         "allowed_extractors": list(extractors),
         "js_runtimes": {name: {} for name in RUNTIMES},
     }
+    if cookies is not None:
+        options["cookiefile"] = cookies
     try:
         with YoutubeDL(options) as tool:
             tool.extract_info(url)
@@ -193,6 +200,19 @@ def download(
     if not path.is_file():  # `max_filesize` skips without a word
         return Trouble(Reason.TOO_LARGE, "announced")
     return path
+
+
+def _cookies(config: FetchConfig) -> io.StringIO | None:
+    """The user's cookies in memory: yt-dlp writes back to what it was given.
+
+    Several downloads at a time would write to one file, and it is not ours.
+
+    Raises:
+        OSError, UnicodeError: the file cannot be read.
+    """
+    if config.cookies_file is None:
+        return None
+    return io.StringIO(config.cookies_file.expanduser().read_text(encoding="utf-8"))
 
 
 class _TooLarge(Exception):

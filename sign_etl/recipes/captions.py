@@ -4,7 +4,8 @@
     Hello there.
 
 Everything between the times and the next empty line is the text; numbers of cues, settings behind
-the times, styles, notes and tags such as `<i>` are left out, as are cues without any text.
+the times, styles, notes and tags such as `<i>` are left out, as are cues that hold no text or are
+shown for no time.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def read_captions(path: Path) -> list[Cue]:
     """The cues of a file, in its order.
 
     Raises:
-        AnnotationError: it cannot be read, is no UTF-8, or a cue ends before it begins.
+        AnnotationError: it cannot be read, is no UTF-8, or the times of a cue are none.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -75,10 +76,10 @@ def _cue(name: str, block: str) -> Cue | None:
         if times is None:
             continue
         start_s, end_s = clock_s(times[1]), clock_s(times[2])
-        if start_s is None or end_s is None or end_s <= start_s:
-            raise AnnotationError(f"{name}: the times `{line.strip()}` are no span")
+        if start_s is None or end_s is None:
+            raise AnnotationError(f"{name}: `{line.strip()}` are no times of a caption")
         text = " ".join(_plain(line) for line in lines[place + 1 :]).strip()
-        return Cue(start_s, end_s, text) if text else None
+        return Cue(start_s, end_s, text) if text and start_s < end_s else None
     return None
 
 

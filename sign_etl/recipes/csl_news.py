@@ -2,9 +2,9 @@
 
     https://huggingface.co/datasets/ZechengLi19/CSL-News
 
-A list of `{video, pose, text}` and 436 archives of clips that are cut already, about 2 GB each. Which
-archive holds a clip is written nowhere, and the folders in them mean nothing: people unpack all of
-them into one folder (`unzip -j`).
+A list of `{video, pose, text}` and 436 archives of clips that are cut already, about 2 GB each.
+The list does not say which archive holds a clip, and the folders in them mean nothing: people
+unpack all of them into one folder (`unzip -j`).
 
 There is no official split. Uni-Sign, by the same authors, trains on the first 99 % of the list and
 looks at the last 1 %: `rule: uni-sign`. The clips of one broadcast stand in both parts then.
@@ -76,7 +76,7 @@ class CslNews(BaseRecipe):
         return CslNewsOptions.model_validate(dict(raw))
 
     def archives(self, options: RecipeOptions) -> tuple[Archive, ...]:
-        """The archives of clips, one folder each: names in them may come twice."""
+        """The archives of clips, each into a folder of its own."""
         count = own(options, CslNewsOptions).first_archives
         names = [f"archive_{number:03d}" for number in range(1, count + 1)]
         return tuple(Archive(urls=(f"hf://{REPOSITORY}/{name}.zip",), into=name) for name in names)

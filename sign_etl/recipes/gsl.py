@@ -27,9 +27,9 @@ from typing import Any, Literal
 from pydantic import Field
 
 from sign_etl.core.errors import AnnotationError
+from sign_etl.recipes.base import Archive, BaseRecipe, DatasetCard, Recipe, RecipeOptions, own
 from sign_etl.recipes.cells import Ids, need
 from sign_etl.recipes.index_files import optional_file, split_files
-from sign_etl.recipes.base import Archive, BaseRecipe, DatasetCard, Recipe, RecipeOptions, own
 from sign_etl.recipes.tabular import Row, Table, read_table
 from sign_etl.schema.clip import Clip, Source, clip_key
 
@@ -147,7 +147,7 @@ class GslContinuous(BaseRecipe):
         notes=(
             _SHARED_SIGNER,
             "Setup SD: every signer is in every split, sentences of val and test are unseen.",
-            "Setup SI: val and test have no sentence that train has not.",
+            "Setup SI: all but 5 sentences of val and 2 of test are in train, gloss by gloss.",
         ),
         how_to="the lists are in GSL_split.zip beside the videos; give their folder: --annotations",
     )

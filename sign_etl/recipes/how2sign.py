@@ -192,7 +192,7 @@ def _clip(table: Table, row: Row, split: str, dataset: str, ids: Ids, *, trimmed
         annotation_id=sentence,
         source=_cut(table, row, split) if trimmed else _whole(video, split),
         split=split,
-        text=need(table, row, "SENTENCE"),
+        text=row.cells["SENTENCE"],
         language="ase",
         signer=signer[1] if signer else None,
         start_s=start_s,

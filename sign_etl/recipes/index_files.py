@@ -38,7 +38,7 @@ def optional_file(root: Path, options: RecipeOptions, *names: str) -> Path | Non
     """Like `index_file`, for one that need not be there; beside the file that was given."""
     given = options.annotations
     if given is not None and not given.is_dir():
-        beside = [given.with_name(f"{name}{end}") for name in names for end in ("", ".gz")]
+        beside = [given.parent / f"{name}{end}" for name in names for end in ("", ".gz")]
         return next((path for path in beside if path.is_file()), None)
     for place in places(root, options):
         found = find_annotation(place, *names)

@@ -8,11 +8,13 @@ A table separated by tabs (`vid`, `yid`, `start`, `end`, `raw-text`, `tokenized-
 * Times are `HH:MM:SS.mmm`; `vid` is `<yid>-<start>-<end>`, with colons.
 * Boxes are in shares of width and height, which are written nowhere. So a clip has no box in
   pixels; the shares are kept in `extra["bbox_normalised"]`.
-* The authors' script names its clips `<vid>.mp4` with `%` for every colon, and crops them to the box.
+* The authors' script names its clips `<vid>.mp4` with `%` for every colon, and crops them to the
+  box.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -144,7 +146,7 @@ def _clip(
         source=_cut(vid) if trimmed else whole,
         split=_SPLITS[split],
         gloss=row.cells.get("gloss"),
-        text=need(table, row, "raw-text"),
+        text=row.cells["raw-text"],
         language="ase",
         start_s=start_s,
         end_s=end_s,
@@ -178,5 +180,5 @@ def _is_box(value: Any) -> bool:
     return (
         isinstance(value, list)
         and len(value) == 4
-        and all(isinstance(number, int | float) for number in value)
+        and all(isinstance(number, int | float) and math.isfinite(number) for number in value)
     )

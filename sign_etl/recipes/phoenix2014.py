@@ -94,14 +94,14 @@ class Phoenix2014(BaseRecipe):
             for row in table.rows:
                 annotation_id = ids.add(need(table, row, "id"), table, row)
                 pictures = need(table, row, "folder").removesuffix("/*.png")
-                gloss = " ".join(need(table, row, "annotation").split())
+                gloss = " ".join((row.cells["annotation"] or "").split())
                 yield Clip(
                     key=clip_key(dataset, annotation_id, pictures),
                     dataset=dataset,
                     annotation_id=annotation_id,
                     source=_source(folder, word, pictures),
                     split=_SPLITS[word],
-                    gloss=gloss,
+                    gloss=gloss or None,
                     language="gsg",
                     signer=need(table, row, "signer"),
                 )

@@ -84,8 +84,8 @@ class Phoenix2014T(BaseRecipe):
                         frames_fps=FPS,
                     ),
                     split=_SPLITS[word],
-                    gloss=" ".join(need(table, row, "orth").split()),
-                    text=need(table, row, "translation"),
+                    gloss=" ".join((row.cells["orth"] or "").split()) or None,
+                    text=row.cells["translation"],
                     language="gsg",
                     signer=need(table, row, "speaker"),
                 )

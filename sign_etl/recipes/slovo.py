@@ -17,7 +17,7 @@ which is tab-separated, and `{train,test}/ID.mp4`. What one must know to read it
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
@@ -38,9 +38,9 @@ FULL_NAMES = ("slovo_full", "slovo_full360")
 class SlovoOptions(RecipeOptions):
     """Options of `slovo`."""
 
-    archive: Literal["slovo", "slovo_full", "slovo_full360"] = "slovo"
-    """Which archive is downloaded, or lies in `media`: cut videos, whole ones, whole ones of 360
-    pixels. `media_kind: raw` is short for `slovo_full`."""
+    archive: Literal["slovo", "slovo_full", "slovo_full360"] | None = None
+    """Which archive is downloaded, or lies in `media`: cut videos (the default), whole ones, whole
+    ones of 360 pixels. `media_kind: raw` means `slovo_full` unless this says more."""
     no_event: Literal["keep", "drop"] = "keep"
     """Whether clips without any sign, class `no_event`, are clips of the build."""
     fps: float = Field(default=30.0, gt=0, le=1000, allow_inf_nan=False)
@@ -130,18 +130,11 @@ def _archive(options: SlovoOptions) -> str:
     """Which of the archives the files are, or will be, from."""
     if options.media_kind == "trimmed":
         return "slovo"
-    if "archive" in options.model_fields_set or options.media_kind == "raw":
-        return options.archive if options.archive != "slovo" else "slovo_full"
-    if options.media is not None:
-        folders = _folders(options.media)
-        whole = [name for name in FULL_NAMES if name in folders]
+    if options.media_kind == "raw":
+        return "slovo_full360" if options.archive == "slovo_full360" else "slovo_full"
+    if options.archive is None and options.media is not None:
+        folders = {part for file in FolderIndex(options.media).media() for part in file.split("/")}
+        whole = [name for name in FULL_NAMES if name in folders or options.media.name == name]
         if whole and "slovo" not in folders:
             return whole[0]
-    return "slovo"
-
-
-def _folders(media: Path) -> set[str]:
-    named = {media.name}
-    for file in FolderIndex(media).media():
-        named.update(PurePosixPath(file).parent.parts)
-    return named
+    return options.archive or "slovo"

@@ -9,7 +9,7 @@ our clips are the videos below `--media`. What one must know:
 * The usual split is by signer: up to 35 train, from 36 on test.
 * `dictionary.txt` has the words, `000000<TAB>WORD`; without it signs are called by their number.
 * The label is the number of the sign in six digits, as its folder is called; the word is the
-  `gloss`. Several signs may mean one word.
+  `gloss`.
 * Depth videos (`..._depth.mp4`) are left out.
 """
 
@@ -24,7 +24,7 @@ from sign_etl.core.errors import AccessError, UsageError
 from sign_etl.core.files import write_bytes
 from sign_etl.core.folder_index import FolderIndex
 from sign_etl.recipes.base import BaseRecipe, DatasetCard, Recipe, RecipeOptions
-from sign_etl.recipes.cells import need
+from sign_etl.recipes.cells import need, number
 from sign_etl.recipes.index_files import index_file, optional_file
 from sign_etl.recipes.tabular import read_table
 from sign_etl.schema.clip import Clip, Source, clip_key
@@ -120,7 +120,7 @@ def _words(root: Path, options: RecipeOptions) -> dict[int, str]:
     table = read_table(
         path, key_column="sign", columns=("sign", "word"), delimiter="\t", quoted=False
     )
-    return {int(need(table, row, "sign")): need(table, row, "word") for row in table.rows}
+    return {int(number(table, row, "sign")): need(table, row, "word") for row in table.rows}
 
 
 def _clip(dataset: str, file: str, match: re.Match[str], words: Mapping[int, str]) -> Clip:

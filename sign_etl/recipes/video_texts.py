@@ -19,13 +19,13 @@ class VideoText:
     Attributes:
         video: relative name of its file.
         stem: the same without its extension: the id of the clip.
-        text: the sentence.
+        text: the sentence, None where it is blank.
         extra: further columns.
     """
 
     video: str
     stem: str
-    text: str
+    text: str | None
     extra: Mapping[str, str]
 
 
@@ -52,7 +52,7 @@ def read_video_texts(path: Path, ids: Ids | None = None) -> list[VideoText]:
             VideoText(
                 video=video,
                 stem=ids.add(posixpath.splitext(video)[0], table, row),
-                text=need(table, row, "text"),
+                text=row.cells["text"],
                 extra={name: cell for name, cell in others.items() if cell is not None},
             )
         )

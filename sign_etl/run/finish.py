@@ -61,6 +61,7 @@ def publish(
     *,
     recipe_version: str,
     card: DatasetCard,
+    licence_accepted: bool | None = None,
     synonyms: Mapping[str, str] = _NO_SYNONYMS,
 ) -> ManifestRecord:
     """Write what a reader needs, the manifest last.
@@ -106,6 +107,7 @@ def publish(
         recipe=setup.recipe,
         recipe_version=recipe_version,
         licence=card.licence,
+        licence_accepted=licence_accepted,
         language=card.language,
         citation=card.citation,
         homepage=card.homepage,

@@ -60,8 +60,12 @@ class Plan(Reply):
     """Annotated length of all clips (open ends estimated)."""
     disk_bytes: dict[str, int]
     """Estimated bytes on disk by stage."""
+    downloads: int = 0
+    """Archives that are still to be downloaded before anything runs."""
+    download_bytes: int | None = None
+    """Their size, where it is known."""
     digest: str
-    """Of the plan."""
+    """Of the plan; empty where the list of clips is in an archive that is not downloaded yet."""
 
 
 class ShardsPart(Part):

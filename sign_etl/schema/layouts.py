@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from sign_etl.core.errors import ConfigError, near_miss
+from sign_etl.schema import face_mesh
 
 Edge = tuple[int, int]
 
@@ -112,6 +113,27 @@ _HAND_EDGES: tuple[Edge, ...] = (
     *((13, 17), (17, 18), (18, 19), (19, 20), (0, 17)),
 )
 
+# SPOTER names joints as Apple Vision does and counts each finger from its tip.
+_SPOTER_BODY = (
+    *("nose", "neck", "right_eye", "left_eye", "right_ear", "left_ear"),
+    *("right_shoulder", "left_shoulder", "right_elbow", "left_elbow", "right_wrist", "left_wrist"),
+)
+_SPOTER_BODY_EDGES: tuple[Edge, ...] = (
+    *((0, 1), (0, 2), (0, 3), (2, 4), (3, 5), (1, 6), (1, 7), (6, 8), (8, 10), (7, 9), (9, 11)),
+)
+_SPOTER_HAND = (
+    "wrist",
+    *(
+        f"{finger}_{joint}"
+        for finger in ("index", "middle", "ring", "pinky")
+        for joint in ("tip", "dip", "pip", "mcp")
+    ),
+    *(f"thumb_{joint}" for joint in ("tip", "ip", "mcp", "cmc")),
+)
+_SPOTER_HAND_EDGES = tuple(
+    (_SPOTER_HAND.index(_HAND[start]), _SPOTER_HAND.index(_HAND[end])) for start, end in _HAND_EDGES
+)
+
 _COCO_BODY = (
     *("nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder"),
     *("left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip"),
@@ -162,8 +184,12 @@ def _moved(edges: tuple[Edge, ...], by: int) -> tuple[Edge, ...]:
     return tuple((start + by, end + by) for start, end in edges)
 
 
-def _hand_points(side: str) -> tuple[str, ...]:
-    return tuple(f"{side}_hand_{joint}" for joint in _HAND)
+def _hand_points(side: str, joints: tuple[str, ...] = _HAND) -> tuple[str, ...]:
+    return tuple(f"{side}_hand_{joint}" for joint in joints)
+
+
+def _hand_pairs(first_left: int) -> tuple[Edge, ...]:
+    return tuple((left, left + 21) for left in range(first_left, first_left + 21))
 
 
 def _parts(body: int, face: int, hands: int) -> Mapping[str, tuple[int, ...]]:
@@ -196,7 +222,7 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
                 points=(*_BLAZEPOSE, *_hand_points("left"), *_hand_points("right")),
                 edges=(*_BLAZEPOSE_EDGES, *_moved(_HAND_EDGES, 33), *_moved(_HAND_EDGES, 54)),
                 parts=_parts(33, 0, 21),
-                pairs=(*_BLAZEPOSE_PAIRS, *((left, left + 21) for left in range(33, 54))),
+                pairs=(*_BLAZEPOSE_PAIRS, *_hand_pairs(33)),
                 has_z=True,
             ),
             Layout(
@@ -217,9 +243,51 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
                 pairs=(
                     *_COCO_BODY_PAIRS,
                     *_moved(_FACE_PAIRS, 23),
-                    *((left, left + 21) for left in range(91, 112)),
+                    *_hand_pairs(91),
                 ),
                 has_z=False,
+            ),
+            Layout(
+                name="hands-42",
+                points=(*_hand_points("left"), *_hand_points("right")),
+                edges=(*_HAND_EDGES, *_moved(_HAND_EDGES, 21)),
+                parts=_parts(0, 0, 21),
+                pairs=_hand_pairs(0),
+                has_z=True,
+            ),
+            Layout(
+                name="spoter-54",
+                points=(
+                    *_SPOTER_BODY,
+                    *_hand_points("left", _SPOTER_HAND),
+                    *_hand_points("right", _SPOTER_HAND),
+                ),
+                edges=(
+                    *_SPOTER_BODY_EDGES,
+                    *_moved(_SPOTER_HAND_EDGES, 12),
+                    *_moved(_SPOTER_HAND_EDGES, 33),
+                ),
+                parts=_parts(12, 0, 21),
+                pairs=(*((left, left - 1) for left in range(3, 12, 2)), *_hand_pairs(12)),
+                has_z=False,
+            ),
+            Layout(
+                name="mediapipe-543",
+                points=(
+                    *_BLAZEPOSE,
+                    *(f"face_{number}" for number in range(face_mesh.SIZE)),
+                    *_hand_points("left"),
+                    *_hand_points("right"),
+                ),
+                edges=(
+                    *_BLAZEPOSE_EDGES,
+                    *_moved(face_mesh.EDGES, 33),
+                    *_moved(_HAND_EDGES, 501),
+                    *_moved(_HAND_EDGES, 522),
+                ),
+                parts=_parts(33, face_mesh.SIZE, 21),
+                pairs=(*_BLAZEPOSE_PAIRS, *_moved(face_mesh.PAIRS, 33), *_hand_pairs(501)),
+                has_z=True,
             ),
         )
     }

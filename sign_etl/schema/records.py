@@ -114,6 +114,9 @@ class ManifestRecord(Record):
     recipe: str
     recipe_version: str
     licence: str
+    licence_accepted: bool | None = None
+    """Whether the user accepted the data set's terms with `--accept-licence`; null where it asks
+    for nothing of the kind, false where the files were brought by the user."""
     language: str
     citation: str
     homepage: str

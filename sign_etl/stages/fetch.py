@@ -12,6 +12,7 @@ from sign_etl.core.files import disk_errors
 from sign_etl.core.store import Blob
 from sign_etl.media.fetch import Fetcher
 from sign_etl.media.local import MediaFolder
+from sign_etl.media.pictures import state_of
 from sign_etl.schema.clip import Source
 from sign_etl.schema.outcome import Reason, Reject, StageName
 from sign_etl.stages.item import SourceRef
@@ -125,6 +126,8 @@ def _local_fingerprint(path: Path) -> str | None:
     """Hashing 600,000 files again for every run is hours; size and time of change tell enough."""
     try:
         facts = path.stat()
+        if path.is_dir():
+            return digest(["local-frames", VERSION, str(path.absolute()), state_of(path)])
     except OSError:
         return None
     return digest(["local", VERSION, str(path.absolute()), facts.st_size, facts.st_mtime_ns])

@@ -17,9 +17,9 @@ class SourceRef:
     """A fetched source.
 
     Attributes:
-        sha256: of its bytes.
+        sha256: of its bytes (of a folder: see `sign_etl.media.pictures`).
         size_bytes: their number.
-        container: a key of `sign_etl.media.sniff.DEMUXERS`.
+        container: a key of `sign_etl.media.sniff.DEMUXERS`, or `frames` for a folder of pictures.
         path: where its bytes are.
         owned: True where this build downloaded it and releases it after its last clip.
     """
@@ -34,7 +34,8 @@ class SourceRef:
     def present(self) -> bool:
         """True if the bytes are still there (a released source may have to be fetched again)."""
         try:
-            return Path(self.path).stat().st_size == self.size_bytes
+            path = Path(self.path)
+            return path.is_dir() or path.stat().st_size == self.size_bytes
         except OSError:
             return False
 

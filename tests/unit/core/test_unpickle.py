@@ -423,7 +423,7 @@ class TestFiles:
 
     def test_a_bomb_is_not_unpacked(self, tmp_path: Path) -> None:
         (tmp_path / "bomb").write_bytes(gzip.compress(pickle.dumps(b"\0" * (64 << 20))))
-        with pytest.raises(AnnotationError, match=r"bomb: holds more than 1 MiB"):
+        with pytest.raises(AnnotationError, match=r"bomb: the pickle holds more than 1 MiB"):
             load_pickle(tmp_path / "bomb", limit_bytes=1 << 20)
 
     @pytest.mark.parametrize("cut", [3, 12, -4])

@@ -89,6 +89,40 @@ def test_wholebody_has_no_depth() -> None:
     assert (points.points[5], points.points[10]) == ("left_shoulder", "right_wrist")
 
 
+def test_spoter_counts_from_the_finger_tips() -> None:
+    points = layout("spoter-54")
+    assert points.channels == 3
+    assert points.points[:4] == ("nose", "neck", "right_eye", "left_eye")
+    assert points.points[12:17] == (
+        "left_hand_wrist",
+        *(f"left_hand_index_{joint}" for joint in ("tip", "dip", "pip", "mcp")),
+    )
+    assert points.points[-1] == "right_hand_thumb_cmc"
+    known = set(layout("coco-wholebody-133").points)
+    assert set(points.points) - known == {"neck"}
+
+
+def test_hands_are_those_of_holistic() -> None:
+    assert layout("hands-42").points == layout("holistic-75").points[33:]
+    assert not layout("hands-42").parts["body"]
+
+
+def test_the_mesh_of_mediapipe_is_mirrored_by_eyes_and_lips() -> None:
+    points = layout("mediapipe-543")
+    assert points.points[:33] == layout("blazepose-33").points
+    assert points.points[501:] == layout("hands-42").points
+    pairs = {(left - 33, right - 33) for left, right in points.pairs}
+    # outer and inner corners of the eyes, corners of the mouth, ends of the brows, cheeks
+    assert {(263, 33), (362, 133), (291, 61), (276, 46), (454, 234)} <= pairs
+    face = points.parts["face"]
+    paired = {number for pair in points.pairs for number in pair}
+    alone = [number - 33 for number in face if number not in paired]
+    assert len(alone) == 28
+    assert {1, 4, 10, 13, 14, 152, 168} <= set(alone)
+    in_face = [edge for edge in points.edges if edge[0] in face]
+    assert len(in_face) == 124
+
+
 def test_a_mistyped_layout_gets_a_hint() -> None:
     with pytest.raises(ConfigError) as caught:
         layout("holistic-57")
