@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sign_etl.app.prepare import IngestRequest, Prepared, prepare
+from sign_etl.app.report import Finding, policy_problems
 from sign_etl.app.stopping import stop_on_signals
 from sign_etl.core.errors import ConfigError, UsageError
 from sign_etl.core.files import disk_errors, sweep
@@ -126,7 +127,10 @@ def ingest(
         shards=len(manifest.shards),
         size_bytes=sum(shard.size_bytes for shard in manifest.shards),
         seconds=seconds,
-        problems=_problems(prepared.plan, journal, prepared.pipeline.policy, manifest),
+        problems=(
+            *_problems(prepared.plan, journal, prepared.pipeline.policy, manifest),
+            *policy_problems(build, _minded(prepared.pipeline.policy)),
+        ),
     )
 
 
@@ -235,6 +239,16 @@ def _owned(build: Path) -> Iterator[None]:
 
 def _split_folders(build: Path) -> list[Path]:
     return [path for path in build.iterdir() if path.is_dir() and path.name != STATE_FOLDER]
+
+
+def _minded(policy: PolicyConfig) -> tuple[Finding, ...]:
+    """What of a report the policy calls a failure."""
+    minded: list[Finding] = []
+    if policy.leaks == "fail":
+        minded.append("leaks")
+    if policy.shared_signers == "fail":
+        minded.append("signers")
+    return tuple(minded)
 
 
 def _problems(

@@ -154,6 +154,7 @@ def prepare(
         recipe=(recipe.name, recipe.version),
         labels=recipe.labels(root, options),
     )
+    imported = recipe.keypoints(options)
     media = recipe.media(root, options)
     build = request.out or Path("builds") / pipeline.name
     setup = Setup(
@@ -163,7 +164,13 @@ def prepare(
         sources=str((build / STATE_FOLDER / "sources").absolute()),
         media=str(media.absolute()) if media else None,
         weights=str(weights_folder()),
-        poses=tuple(pose_setup(name, raw, weights=weights) for name, raw in pipeline.pose.items()),
+        # No model is needed where all keypoints are there already.
+        poses=tuple(
+            pose_setup(name, raw, weights=weights)
+            for name, raw in pipeline.pose.items()
+            if plan.table["keypoints"].null_count
+        ),
+        imported=imported if plan.table["keypoints"].null_count < len(plan) else None,
     )
     synonyms = recipe.synonyms(root, options)
     return Prepared(pipeline, recipe, options, setup, plan, build, access, synonyms)

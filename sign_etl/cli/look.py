@@ -1,4 +1,4 @@
-"""`sign-etl status`, `verify` and `show`."""
+"""`sign-etl status`, `verify`, `show` and `report`."""
 
 from __future__ import annotations
 
@@ -106,3 +106,51 @@ def show(
     out.data(Show(picture=str(picture)).to_json(), schema=Show.command)
     out.names([str(picture)])
     out.text(str(picture))
+
+
+@command(
+    app,
+    "report",
+    examples=(
+        "sign-etl report builds/wlasl100",
+        "sign-etl report builds/wlasl100 --json --examples 1000",
+        "sign-etl report builds/wlasl100 --fail-on leaks",
+    ),
+)
+def report(
+    build: Build,
+    fail_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fail-on",
+            metavar="leaks|signers|classes",
+            help="End with 1 where splits share content, or signers, or lack classes; "
+            "may be repeated.",
+        ),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Do not compare keypoints for near-identical clips.")
+    ] = False,
+    examples: Annotated[
+        int, typer.Option("--examples", min=0, help="Name so many findings of each kind.")
+    ] = 5,
+    as_json: AsJson = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Tell what is in a build: funnel, splits, copies, leaks, licence.
+
+    A leak is content in more than one split: a source, or a clip and its copy. Copies are found by
+    their bytes and by their keypoints.
+    """
+    from sign_etl.app.report import finding_kinds, findings, report
+    from sign_etl.cli.report_text import tell_report
+
+    out = Output.of(as_json=as_json)
+    kinds = finding_kinds(fail_on or ())
+    reply = report(build, poses=not quick, examples=examples)
+    out.data(reply.to_json(), schema=reply.command)
+    tell_report(out, reply)
+    found = findings(reply.hygiene, kinds)
+    tell_problems(out, [(words, None) for words in found])
+    if found:
+        raise typer.Exit(1)

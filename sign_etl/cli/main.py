@@ -28,6 +28,7 @@ SECTIONS: dict[str, dict[str, Leaf]] = {
     "Look at a build": {
         "status": Leaf("look", "Tell how far a build is."),
         "verify": Leaf("look", "Check every shard and table of a build against its manifest."),
+        "report": Leaf("look", "Tell what is in a build: funnel, splits, copies, leaks, licence."),
         "show": Leaf("look", "Draw clips of a build with their keypoints into one picture."),
     },
     "Know what there is": {

@@ -24,6 +24,10 @@ class RefusedError(Exception):
     """The pickle holds something other than plain data; the text says what."""
 
 
+class DamagedError(RefusedError):
+    """The bytes are no pickle, or not all of one."""
+
+
 @dataclass(slots=True)
 class Name:
     """A global that the pickle named; never a live object."""

@@ -14,7 +14,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from sign_etl.core.pickle_globals import RefusedError
+from sign_etl.core.pickle_globals import DamagedError, RefusedError
 
 MAX_OPCODES: Final = 10_000_000
 MAX_LINE: Final = 1 << 20
@@ -58,14 +58,14 @@ class Reader:
                     raise RefusedError(foreign.get(code, f"the unknown opcode {code:#04x}"))
                 operation(self)
         except (IndexError, KeyError, ValueError, TypeError, OverflowError) as error:
-            raise RefusedError("damaged bytes") from error
+            raise DamagedError("damaged bytes") from error
         raise RefusedError(f"more than {MAX_OPCODES:,} parts")
 
     def take(self, count: int) -> bytes:
         """The next `count` bytes."""
         end = self._at + count
         if count < 0 or end > len(self._data):
-            raise RefusedError("bytes that break off")
+            raise DamagedError("bytes that break off")
         piece = self._data[self._at : end]
         self._at = end
         return piece
@@ -74,7 +74,7 @@ class Reader:
         """The bytes up to the end of the line."""
         end = self._data.find(b"\n", self._at, self._at + MAX_LINE)
         if end < 0:
-            raise RefusedError("bytes that break off")
+            raise DamagedError("bytes that break off")
         piece = self._data[self._at : end]
         self._at = end + 1
         return piece
@@ -91,7 +91,7 @@ class Reader:
         """The top of the stack, which must be of this kind."""
         value = self._stack[-1]
         if value is _MARK or (kind is not None and type(value) is not kind):
-            raise RefusedError("damaged bytes")
+            raise DamagedError("damaged bytes")
         return value
 
     def push(self, value: Any) -> None:
@@ -102,7 +102,7 @@ class Reader:
         """Take the top of the stack, which may not be a mark."""
         value = self._stack.pop()
         if value is _MARK:
-            raise RefusedError("damaged bytes")
+            raise DamagedError("damaged bytes")
         return value
 
     def charge(self, arguments: Any) -> None:
@@ -124,7 +124,7 @@ class Reader:
                 values = self._stack[at + 1 :]
                 del self._stack[at:]
                 return values
-        raise RefusedError("damaged bytes")
+        raise DamagedError("damaged bytes")
 
     def remember(self, at: int) -> None:
         """Note the top of the stack under a number."""

@@ -10,7 +10,7 @@ import codecs
 from collections.abc import Callable
 from typing import Any, Final
 
-from sign_etl.core.pickle_globals import Name, RefusedError, build, call, plain_key
+from sign_etl.core.pickle_globals import DamagedError, Name, RefusedError, build, call, plain_key
 from sign_etl.core.pickle_machine import Operation, Reader
 
 MAX_INT_BYTES: Final = 255
@@ -41,7 +41,7 @@ def _long(reader: Reader) -> None:
 def _quoted(reader: Reader) -> None:
     line = reader.line().strip()
     if len(line) < 2 or line[:1] != line[-1:] or line[:1] not in (b"'", b'"'):
-        raise RefusedError("damaged bytes")
+        raise DamagedError("damaged bytes")
     decoded, _ = codecs.escape_decode(line[1:-1])
     reader.push(_old_text(decoded))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from sign_etl.core.errors import AnnotationError
-from sign_etl.core.pickle_globals import Array, RefusedError, Type, finished
+from sign_etl.core.pickle_globals import Array, DamagedError, RefusedError, Type, finished
 from sign_etl.core.pickle_machine import Reader
 from sign_etl.core.pickle_opcodes import FOREIGN, OPERATIONS
 
@@ -66,7 +66,7 @@ def read_pickle(
         try:
             data = _unpacked(file, limit_bytes) if gzipped else file.read(limit_bytes + 1)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise RefusedError("damaged gzip data") from error
+            raise DamagedError("damaged gzip data") from error
     if len(data) > limit_bytes:
         raise RefusedError(f"more than {limit_bytes >> 20} MiB")
     return loads_pickle(data)

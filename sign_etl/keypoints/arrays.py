@@ -1,9 +1,9 @@
 """Plain numpy files: `.npy` and `.npz`, one clip a file or an array of clips of equal length.
 
-A part is `KEY/INDEX` in an `.npz` and `INDEX` in an `.npy`, the index counted from 0 along the first
-axis; `KEY` alone (or nothing) is a whole array. An array is (T, K, C) or (T, K x C), its last axis
-x, y; x, y, score where the layout has no depth, or x, y, z; x, y, z, score where it has. Points at 0
-in all channels are not estimated. Pickled objects inside are refused.
+A part is `KEY/INDEX` in an `.npz` and `INDEX` in an `.npy`, the index counted from 0 along the
+first axis; `KEY` alone (or nothing) is a whole array. An array is (T, K, C) or (T, K x C). Its last
+axis is x, y or x, y, score where the layout has no depth, x, y, z or x, y, z, score where it has.
+Points at 0 in all channels are not estimated. Pickled objects inside are refused.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from sign_etl.core.pickle_globals import RefusedError
+from sign_etl.core.pickle_globals import DamagedError, RefusedError
 from sign_etl.keypoints.base import FORMATS, Floats, Imported, Refused
 from sign_etl.schema.keypoint_set import KeypointSet
 from sign_etl.schema.outcome import Reason
@@ -47,9 +47,15 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         keypoints, facts = cut(found, request, wanted)
     except Refused as refused:
         return _reject(refused.reason, refused.detail)
+    except DamagedError as damaged:
+        return _reject(Reason.CORRUPT, f"the pickle holds {damaged}")
     except RefusedError as refused:
         return _reject(Reason.UNSUPPORTED_FORMAT, f"the pickle holds {refused}")
     except _DAMAGE:
+        return _reject(Reason.CORRUPT, f"no readable {request['format']}")
+    except OSError as error:
+        if error.errno is not None:  # the disk; Arrow's own complaints have no number
+            raise
         return _reject(Reason.CORRUPT, f"no readable {request['format']}")
     try:
         with open(request["out"], "wb") as file:

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -91,7 +92,7 @@ def _members(path: Path, size_bytes: int, changed_ns: int) -> dict[str, Range]:
     if len(borders) < 2:
         raise Refused(Reason.CORRUPT, "no JSON object")
     with path.open("rb") as file:
-        for begin, end in zip(borders, borders[1:], strict=False):
+        for begin, end in pairwise(borders):
             file.seek(begin + 1)
             found = _KEY.match(file.read(min(end - begin - 1, 4096)))
             if found is None:

@@ -1,6 +1,6 @@
 """SPOTER tables: one row a clip, two columns a joint, each cell the text of a list over frames.
 
-    nose_X, nose_Y, ..., indexTip_left_X (or indexTip_0_X), ..., labels [, video_id, split, fps, ...]
+    nose_X, nose_Y, ..., indexTip_left_X (or indexTip_0_X), ..., labels [, split, fps, ...]
 
 54 joints, shares of the picture, `0` where a joint was not found. The part is the number of the row
 as a spreadsheet counts (the header is row 1). The cells are read as JSON, never evaluated. A neck

@@ -1,6 +1,6 @@
 """Uni-Sign pose pickles: COCO-WholeBody by RTMPose, one file a clip.
 
-    {"keypoints": [T x (P, 133, 2)], "scores": [T x (P, 133)], "w_h": [W, H], "start": .., "end": ..}
+    {"keypoints": [T x (P, 133, 2)], "scores": [T x (P, 133)], "w_h": [W, H], "start": 0, "end": 9}
 
 The last three are optional. What the files in circulation do:
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import httpcore
@@ -54,6 +55,7 @@ def receive(
     max_bytes: int,
     url: str,
     media: bool = True,
+    expect: str | None = None,
 ) -> Fetched | Trouble:
     """Write the body of a final answer (no redirect).
 
@@ -64,6 +66,7 @@ def receive(
         max_bytes: largest file accepted.
         url: goes into the result.
         media: it has to be a video by its first bytes; else anything (an index file).
+        expect: it has to be this format of keypoints instead, see `judge_head`.
 
     Raises:
         Stopped: the run stops; what came is noted for a resume.
@@ -75,7 +78,8 @@ def receive(
         return plan
     if plan.total_bytes is not None and plan.total_bytes > max_bytes:
         return Trouble(Reason.TOO_LARGE, "announced")
-    return _write(response, partial, plan, headers, max_bytes=max_bytes, url=url, media=media)
+    judge = functools.partial(judge_head, expect=expect) if media else None
+    return _write(response, partial, plan, headers, max_bytes=max_bytes, url=url, judge=judge)
 
 
 def _plan(status: int, headers: httpx.Headers, progress: Progress | None) -> _Plan | Trouble:
@@ -129,19 +133,19 @@ def _write(
     *,
     max_bytes: int,
     url: str,
-    media: bool,
+    judge: Callable[[bytes], str | Reject] | None,
 ) -> Fetched | Trouble:
     sink = _Sink(partial, plan)
-    head_due = media and sink.size_bytes < HEAD_BYTES
+    head_due = judge is not None and sink.size_bytes < HEAD_BYTES
     trouble: Trouble | None = None
     try:
         for piece in _pieces(response, gzip=plan.gzip):
             if sink.size_bytes + len(piece) > max_bytes:
                 return Trouble(Reason.TOO_LARGE)
             sink.add(piece)
-            if head_due and sink.size_bytes >= HEAD_BYTES:
+            if judge and head_due and sink.size_bytes >= HEAD_BYTES:
                 head_due = False
-                verdict = judge_head(sink.head())
+                verdict = judge(sink.head())
                 if isinstance(verdict, Reject):  # no need to load two gigabytes of web page
                     return Trouble(verdict.reason, verdict.detail)
         if plan.total_bytes is not None and sink.size_bytes != plan.total_bytes:
@@ -154,7 +158,7 @@ def _write(
         sink.close()
     if trouble is not None:
         return trouble
-    container = judge_head(sink.head()) if media else ""
+    container = judge(sink.head()) if judge else ""
     if isinstance(container, Reject):
         return Trouble(container.reason, container.detail)
     path = partial.finish()

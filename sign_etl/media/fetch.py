@@ -284,4 +284,5 @@ class Fetcher:
             max_bytes=job.kind.max_bytes(self._config),
             url=str(address.url),
             media=job.kind is Kind.MEDIA,
+            expect=job.source.keypoints,
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sign_etl.core.canonical import sha256_file
-from sign_etl.media.sniff import HEAD_BYTES, describe, sniff
+from sign_etl.media.sniff import HEAD_BYTES, describe, looks_like, sniff
 from sign_etl.schema.outcome import Reason, Reject, StageName
 
 
@@ -36,24 +36,36 @@ def fetch_reject(reason: Reason, detail: str = "") -> Reject:
     return Reject(StageName.FETCH, reason, detail)
 
 
-def judge_head(head: bytes) -> str | Reject:
-    """The container that the first `HEAD_BYTES` bytes show, or the reject that they earn."""
-    container = sniff(head)
+def judge_head(head: bytes, *, expect: str | None = None) -> str | Reject:
+    """The container that the first `HEAD_BYTES` bytes show, or the reject that they earn.
+
+    Args:
+        head: the first bytes.
+        expect: a format of keypoints, where no video is wanted; then that is the container.
+    """
+    if expect is not None:
+        container = expect if looks_like(expect, head) else None
+    else:
+        container = sniff(head)
     if container is None:
         return fetch_reject(Reason.NOT_MEDIA, describe(head))
     return container
 
 
 def inspect_file(
-    path: Path, *, url: str | None = None, validator: str | None = None
+    path: Path,
+    *,
+    url: str | None = None,
+    validator: str | None = None,
+    expect: str | None = None,
 ) -> Fetched | Reject:
-    """Sniff and hash a whole file.
+    """Sniff and hash a whole file; `expect` as in `judge_head`.
 
     Raises:
         OSError: it cannot be read.
     """
     with path.open("rb") as file:
-        container = judge_head(file.read(HEAD_BYTES))
+        container = judge_head(file.read(HEAD_BYTES), expect=expect)
     if isinstance(container, Reject):
         return container
     return Fetched(path, sha256_file(path), path.stat().st_size, container, url, validator)

@@ -44,7 +44,7 @@ class MediaFolder:
         try:
             if source.frames_fps is not None:
                 return inspect_folder(path)
-            return inspect_file(path)
+            return inspect_file(path, expect=source.keypoints)
         except FileNotFoundError:
             return fetch_reject(Reason.MEDIA_MISSING)
         except OSError:

@@ -42,8 +42,11 @@ def unpack_sevenzip(file: IO[bytes], members: Members, out: Path, password: str 
         with py7zr.SevenZipFile(file, password=password) as archive:
             sizes = _checked(archive.list(), members, out)
             factory: Any = _Factory(members, sizes)
-            archive.extractall(factory=factory)
-            factory.finish()
+            try:
+                archive.extractall(factory=factory)
+                factory.finish()
+            finally:
+                factory.close()
     except PasswordRequired:
         raise ArchiveRefused("password", "it needs a password") from None
     except UnsupportedCompressionMethodError:
@@ -124,3 +127,7 @@ class _Factory:
     def finish(self) -> None:
         for output in self._outputs:
             output.finish()
+
+    def close(self) -> None:
+        for output in self._outputs:
+            output.close()

@@ -6,6 +6,7 @@ playlist, an ffconcat script) would otherwise make it open its neighbours.
 
 from __future__ import annotations
 
+import struct
 from typing import Final
 
 HEAD_BYTES: Final = 4096
@@ -83,3 +84,32 @@ def describe(head: bytes) -> str:
         return "picture"
     printable = sum(32 <= byte < 127 or byte in (9, 10, 13) for byte in head[:512])
     return "text" if printable == len(head[:512]) else "unknown bytes"
+
+
+_PICKLE: Final = (b"\x80", b"\x1f\x8b", b"(", b"}", b"]")
+"""Protocol 2 or later, gzip around it, or the opcodes that older protocols begin with."""
+_MAGICS: Final[dict[str, tuple[bytes, ...]]] = {
+    "gislr": (b"PAR1",),
+    "npy": (b"\x93NUMPY",),
+    "npz": (b"PK\x03\x04",),
+    "openhands": _PICKLE,
+    "pose": (struct.pack("<f", 0.1), struct.pack("<f", 0.2)),
+    "unisign": _PICKLE,
+}
+_TEXTS: Final[dict[str, tuple[bytes, ...]]] = {
+    "mediapipe-json": (b"{",),
+    "spoter-csv": (b"",),
+}
+
+
+def looks_like(keypoints: str, head: bytes) -> bool:
+    """True where a file may be of this format of keypoints; one that we do not know may be all.
+
+    Args:
+        keypoints: name of the format, see `sign_etl.schema.keypoint_set.FORMAT_LAYOUTS`.
+        head: the first `HEAD_BYTES` bytes.
+    """
+    if keypoints in _TEXTS:
+        text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+        return b"\0" not in head and text.startswith(_TEXTS[keypoints]) and text[:1] != b"<"
+    return head.startswith(_MAGICS.get(keypoints, (b"",))) and head != b""

@@ -92,7 +92,7 @@ def _all(flat: Floats, threshold: float) -> Iterator[tuple[Ints, Floats]]:
     for start in range(0, len(flat), BLOCK):
         for other in range(start, len(flat), BLOCK):
             rest = left[start : start + BLOCK] @ right[other : other + BLOCK].T
-            pairs = np.argwhere(rest <= ROUNDING) + (start, other)
+            pairs = np.argwhere(rest <= ROUNDING) + np.array([start, other])
             yield from _close(flat, pairs[pairs[:, 0] < pairs[:, 1]], threshold)
 
 

@@ -81,7 +81,7 @@ class Autsl(BaseRecipe):
         ),
         how_to=(
             "Register at https://chalearnlap.cvc.uab.cat/dataset/40/description/, join and unpack "
-            "the parts with the passwords you are given, and name the folder with --media."
+            "the parts with the passwords you are given, into one folder with the tables."
         ),
     )
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from sign_etl.core.registry import Registry
 from sign_etl.schema.archive import Archive as Archive
 from sign_etl.schema.clip import Clip
+from sign_etl.schema.keypoint_set import KeypointSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,9 @@ class Recipe(Protocol):
     def labels(self, root: Path, options: RecipeOptions) -> list[str] | None:
         """The official order of the class names (index = label id), None for sorted NFC."""
 
+    def keypoints(self, options: RecipeOptions) -> KeypointSet | None:
+        """What all sources with `Source.keypoints` have in common; None where there are none."""
+
     def synonyms(self, root: Path, options: RecipeOptions) -> Mapping[str, str]:
         """The data set's own canonical word for a raw label, where its files name one.
 
@@ -171,6 +175,10 @@ class BaseRecipe:
         """See `Recipe`."""
 
     def labels(self, root: Path, options: RecipeOptions) -> list[str] | None:
+        """See `Recipe`."""
+        return None
+
+    def keypoints(self, options: RecipeOptions) -> KeypointSet | None:
         """See `Recipe`."""
         return None
 

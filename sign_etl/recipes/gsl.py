@@ -157,7 +157,9 @@ class GslContinuous(BaseRecipe):
         return GslContinuousOptions.model_validate(dict(raw))
 
     def archives(self, options: RecipeOptions) -> tuple[Archive, ...]:
-        """One for each dialogue, colour only."""
+        """One for each dialogue, colour only; none before the lists are there to read them."""
+        if options.annotations is None:
+            return ()
         return tuple(Archive((f"{ZENODO}/{name}.zip?download=1",)) for name in DIALOGUES)
 
     def clips(self, root: Path, options: RecipeOptions, dataset: str) -> Iterator[Clip]:

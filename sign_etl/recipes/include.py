@@ -85,7 +85,12 @@ class Include(BaseRecipe):
         return IncludeOptions.model_validate(dict(raw))
 
     def archives(self, options: RecipeOptions) -> tuple[Archive, ...]:
-        """The zip files of all categories; each holds `CATEGORY/WORD/VIDEO`."""
+        """The zip files of all categories; each holds `CATEGORY/WORD/VIDEO`.
+
+        None where the lists are not given: nobody wants to hear of that after 57 GB.
+        """
+        if options.annotations is None:
+            return ()
         return tuple(
             Archive((f"{ZENODO}/{name}?download=1",), size_bytes=size)
             for name, size in ARCHIVE_BYTES.items()

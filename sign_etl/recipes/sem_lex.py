@@ -74,7 +74,7 @@ class SemLex(BaseRecipe):
         ),
         how_to=(
             "Agree to the terms of use that https://github.com/leekezar/SemLex links to, download "
-            "and unpack the videos and semlex_metadata.csv, and name the folder with --media."
+            "and unpack the videos into one folder with semlex_metadata.csv."
         ),
     )
 

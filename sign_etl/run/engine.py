@@ -22,7 +22,7 @@ from sign_etl.run.runner import Broken, Event, Finished, Group, Passed, Runner
 from sign_etl.run.shards import Packer
 from sign_etl.schema.outcome import Reason, Reject
 from sign_etl.stages.fetch import FetchStage, release
-from sign_etl.stages.item import Item, Stage, through
+from sign_etl.stages.item import Item, Stage, passed, through
 from sign_etl.stages.setup import Setup, clip_stages
 
 GRACE_S = 10.0
@@ -92,7 +92,7 @@ class _Engine:
         self._open: dict[str, int] = {}
         """Clips of each source in hand that are not at their end."""
         self._packing: list[Future[list[str]]] = []
-        self._stages = ["fetch", "normalise", *(f"pose:{p.name}" for p in setup.poses), "quality"]
+        self._stages = _stage_names(setup, plan)
         self._passed: Counter[str] = Counter()
         self._rejected: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
@@ -164,7 +164,7 @@ class _Engine:
                     if item is None:
                         todo.append(clip)
                         continue
-                    for name in self._reached(item):
+                    for name in passed(item):
                         emit(Passed(name))
                     emit(Finished(item))
                 if todo:
@@ -192,12 +192,6 @@ class _Engine:
         if self._setup.media is not None:
             return False  # the file may have been replaced, and looking costs nothing
         return reason is not Reason.ADDRESS_REFUSED or not self._allows_private
-
-    def _reached(self, item: Item) -> list[str]:
-        if item.source is None:
-            return []
-        passed = 1 + (item.video is not None) + len(item.poses) + (item.quality is not None)
-        return self._stages[: min(passed, len(self._stages))]
 
     def _finish(self, item: Item, pool: ThreadPoolExecutor) -> None:
         result = result_of(item)
@@ -256,6 +250,18 @@ class _Engine:
                 seconds=now - self._started,
             )
         )
+
+
+def _stage_names(setup: Setup, plan: Plan) -> list[str]:
+    """What the progress shows: the stages that any clip passes, in order."""
+    imported = len(plan) - plan.table["keypoints"].null_count
+    video = ["normalise", *(f"pose:{pose.name}" for pose in setup.poses)]
+    return [
+        "fetch",
+        *(video if imported < len(plan) else []),
+        *(["import"] if imported else []),
+        "quality",
+    ]
 
 
 def _stage_label(reject: Reject, stages: list[str]) -> str:

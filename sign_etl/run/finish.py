@@ -17,11 +17,13 @@ import pyarrow.compute as pc
 from sign_etl.core.canonical import canonical_json, sha256_file
 from sign_etl.core.errors import AccountingError
 from sign_etl.core.files import atomic_open, write_json
+from sign_etl.keypoints import importing
 from sign_etl.recipes.base import DatasetCard
 from sign_etl.run.journal import Journal, Latest
 from sign_etl.run.lock import lock_head, lock_line
 from sign_etl.run.plan import BATCH, Plan
 from sign_etl.run.shards import MANIFEST
+from sign_etl.schema.keypoint_set import IMPORTED
 from sign_etl.schema.labels import normal_labels
 from sign_etl.schema.outcome import Outcome
 from sign_etl.schema.records import (
@@ -73,6 +75,7 @@ def publish(
         journal: what became of the clips.
         recipe_version: version of the recipe.
         card: what the manifest says of the data set.
+        licence_accepted: whether the user accepted its terms; None where it has none.
         synonyms: raw label -> the data set's own canonical word, for the normal labels.
 
     Raises:
@@ -140,8 +143,21 @@ def publish(
 
 
 def pose_sets(setup: Setup) -> dict[str, PoseSetRecord]:
-    """The pose backends of a build, for manifest and lock."""
-    return {
+    """The pose backends of a build, and imported keypoints, for manifest and lock."""
+    imported = setup.imported
+    taken = (
+        {
+            IMPORTED: PoseSetRecord(
+                layout=imported.layout,
+                version=importing.VERSION,
+                options=imported.options(),
+                weights={},
+            )
+        }
+        if imported
+        else {}
+    )
+    return taken | {
         pose.name: PoseSetRecord(
             layout=pose.layout,
             version=pose.version,

@@ -32,7 +32,7 @@ class Result:
         reject: where its way ended; None where it is ready to be packed.
         source: sha256 of its source, None where there is none.
         size_bytes: of its source.
-        video: fingerprint of the `normalise` entry.
+        video: fingerprint of the `normalise` entry, or of `import` for keypoints of others.
         poses: fingerprints of the pose entries by backend.
         quality: fingerprint of the `quality` entry.
         flags: what is odd about it.
@@ -69,7 +69,7 @@ def result_of(item: Item) -> Result:
         facts = {
             "fps": source.get("real_fps") or source.get("average_fps"),
             "duration_s": source.get("duration_s"),
-            "video": item.video.blobs["video"].sha256,
+            "video": item.video.blobs["video"].sha256 if "video" in item.video.blobs else None,
             "poses": {name: pose.blobs["keypoints"].sha256 for name, pose in item.poses.items()},
         }
         flags = tuple(sorted(item.video.facts["flags"]))

@@ -17,7 +17,7 @@ from sign_etl.core.errors import Stopped
 from sign_etl.run.runner import Broken, Emit, Finished, Group, Passed
 from sign_etl.schema.outcome import Reject
 from sign_etl.stages.fetch import FetchStage
-from sign_etl.stages.item import Item, SourceRef, Stage
+from sign_etl.stages.item import Item, SourceRef, Stage, passed
 from sign_etl.stages.setup import Setup, clip_stages
 
 FETCH_WORKERS = 8
@@ -90,10 +90,10 @@ class LocalRunner:
             while (work := _next(clips, stop)) is not None:
                 item, opened = work
                 try:
-                    for passed in _stepwise(stages, item, stop):
-                        item = passed
+                    for reached in _stepwise(stages, item, stop):
+                        item = reached
                         if item.reject is None:
-                            emit(Passed(_stage_of(item, stages)))
+                            emit(Passed(passed(item)[-1]))
                 except Stopped:
                     return
                 except BaseException as error:
@@ -145,13 +145,10 @@ def _stepwise(stages: list[Stage], item: Item, stop: threading.Event) -> Iterato
     for stage in stages:
         if item.reject is not None or stop.is_set():
             return
+        if not stage.applies(item):
+            continue
         item = stage.look(item) or stage.run(item)
         yield item
-
-
-def _stage_of(item: Item, stages: list[Stage]) -> str:
-    passed = (item.video is not None) + len(item.poses) + (item.quality is not None)
-    return stages[passed - 1].name
 
 
 def _next(

@@ -34,6 +34,7 @@ from sign_etl.stages.item import (
     Stage,
     clip_from_json,
     from_json,
+    passed,
     through,
     to_json,
 )
@@ -128,7 +129,6 @@ class RayRunner:
         self, groups: list[Group], pools: list[_Pool], stop: threading.Event, emit: Emit
     ) -> None:
         left = {clip.key for group in groups for clip in group.clips}
-        stages = [*(pool.stage for pool in pools), "quality"]
         error: Exception | None = None
         for _ in range(SUBMISSIONS):
             todo = [_remaining(group, left) for group in groups]
@@ -142,7 +142,7 @@ class RayRunner:
                         emit(Broken(item))
                         return
                     left.discard(item.clip.key)
-                    for name in stages[: _reached(item)]:
+                    for name in passed(item):
                         emit(Passed(name))
                     emit(Finished(item))
                     if stop.is_set():
@@ -162,10 +162,13 @@ class RayRunner:
         setup = asdict(self._setup)
         fetch, *others = pools
         data = _pooled(data, _FetchWorker, (setup,), fetch, batch_size=DOWNLOADS)
-        for number, pool in enumerate(others):
-            # `quality` takes no time of its own and rides with the last pool.
-            count = 2 if pool is others[-1] else 1
-            data = _pooled(data, _StageWorker, (setup, number, count), pool, batch_size=1)
+        for pool in others:
+            names = [pool.stage]
+            if pool is others[0]:
+                names.append("import")  # another way to keypoints, with the same CPUs
+            if pool is others[-1]:
+                names.append("quality")  # takes no time of its own
+            data = _pooled(data, _StageWorker, (setup, names), pool, batch_size=1)
         for batch in data.iter_batches(batch_size=None, prefetch_batches=0, batch_format="pyarrow"):
             assert isinstance(batch, pa.Table)
             for text in batch["row"].to_pylist():
@@ -239,8 +242,9 @@ class _FetchWorker:
 class _StageWorker:
     """Takes items through one stage or more; owns their guarded children."""
 
-    def __init__(self, setup: dict[str, Any], number: int, count: int) -> None:
-        self._stages: list[Stage] = clip_stages(setup_from_json(setup))[number : number + count]
+    def __init__(self, setup: dict[str, Any], names: list[str]) -> None:
+        stages = clip_stages(setup_from_json(setup))
+        self._stages: list[Stage] = [stage for stage in stages if stage.name in names]
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         return _table(
@@ -306,9 +310,3 @@ def _group_from_json(value: dict[str, Any]) -> Group:
 def _remaining(group: Group, left: set[str]) -> Group:
     clips = tuple(clip for clip in group.clips if clip.key in left)
     return Group(group.source, clips, group.fetched)
-
-
-def _reached(item: Item) -> int:
-    if item.source is None:
-        return 0
-    return 1 + (item.video is not None) + len(item.poses) + (item.quality is not None)

@@ -84,10 +84,11 @@ class Packer:
             (self._build / MANIFEST).unlink(missing_ok=True)
 
     def _sample(self, clip: Clip, label_id: int | None, result: Result) -> Sample | None:
-        video = self._entry("normalise", result.video)
+        imported = clip.source.keypoints is not None
+        video = self._entry("import" if imported else "normalise", result.video)
         quality = self._entry("quality", result.quality)
         poses = {
-            name: self._entry(f"pose-{name}", fingerprint)
+            name: video if imported else self._entry(f"pose-{name}", fingerprint)
             for name, fingerprint in result.poses.items()
         }
         found = {name: entry for name, entry in poses.items() if entry is not None}

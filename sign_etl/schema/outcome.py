@@ -29,6 +29,8 @@ class StageName(StrEnum):
 
     FETCH = "fetch"
     NORMALISE = "normalise"
+    IMPORT = "import"
+    """In place of `normalise` and `pose`, for keypoints that others extracted."""
     POSE = "pose"
     QUALITY = "quality"
     PACK = "pack"

@@ -181,6 +181,11 @@ class PolicyConfig(Settings):
     """Share of requested clips that fail at fetch: dead links are normal by default."""
     max_failed: Share = 0.1
     """Share of fetched clips that fail later (rules of the pipeline not counted)."""
+    leaks: Literal["report", "fail"] = "report"
+    """`fail`: not a success where a source, or a clip and its copy, is in more than one split
+    (`sign-etl report` lists them). Compares the keypoints of all clips after the build."""
+    shared_signers: Literal["report", "fail"] = "report"
+    """`fail`: not a success where a signer is in more than one split."""
 
 
 class PoolConfig(Settings):

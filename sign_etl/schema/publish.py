@@ -41,6 +41,7 @@ REPLIES: tuple[type[Reply], ...] = (
     build_replies.Demo,
     build_replies.Ingest,
     build_replies.Plan,
+    build_replies.Report,
     build_replies.Show,
     build_replies.Status,
     build_replies.Verify,

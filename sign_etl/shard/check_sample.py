@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from sign_etl.core.canonical import canonical_json
 from sign_etl.core.errors import ConfigError
 from sign_etl.schema.clip import KEY_PATTERN
+from sign_etl.schema.keypoint_set import IMPORTED
 from sign_etl.schema.labels import normal_label
 from sign_etl.schema.layouts import layout
 from sign_etl.schema.records import (
@@ -88,8 +89,9 @@ def check_row(row: Mapping[str, Any], rules: Rules) -> Iterator[str]:
     names = [member["name"] for member in row["members"]]
     if names != sorted(names):
         yield "its members are not sorted"
-    wanted = {"json", *(f"{name}{NPY}" for name in rules.poses)}
-    if rules.keep_video or (rules.keep_video is None and "mp4" in names):
+    wanted = {"json", *(f"{name}{NPY}" for name in _poses_of(names, rules))}
+    has_video = f"{IMPORTED}{NPY}" not in wanted
+    if has_video and (rules.keep_video or (rules.keep_video is None and "mp4" in names)):
         wanted.add("mp4")
     if set(names) != wanted:
         yield f"has the members {', '.join(names)}, the manifest wants {', '.join(sorted(wanted))}"
@@ -128,6 +130,12 @@ def check_sample(
             yield from (f"mp4 {text}" for text in _check_video(data, record))
 
 
+def _poses_of(names: Collection[str], rules: Rules) -> set[str]:
+    """The poses of a sample with these members: imported ones alone, or those of all backends."""
+    imported = {IMPORTED} & set(rules.poses)
+    return imported if f"{IMPORTED}{NPY}" in names else set(rules.poses) - imported
+
+
 def _check_label(label: str | None, label_id: int | None, rules: Rules) -> Iterator[str]:
     if (label is None) != (label_id is None):
         yield f"has label {label!r} but label_id {label_id}"
@@ -153,8 +161,9 @@ def _check_record(
             yield f"{column} is {value[column]!r} in the record and {indexed!r} in the index"
     if record.dataset != rules.dataset:
         yield f"is of data set {record.dataset!r}, the manifest says {rules.dataset!r}"
-    if set(record.poses) != set(rules.poses):
-        yield f"its record has poses of {sorted(record.poses)}, the manifest {sorted(rules.poses)}"
+    wanted = _poses_of([f"{name}{NPY}" for name in record.poses], rules)
+    if set(record.poses) != wanted:
+        yield f"its record has poses of {sorted(record.poses)}, the manifest {sorted(wanted)}"
     for name, pose in record.poses.items():
         whole = rules.poses.get(name)
         if whole is None:

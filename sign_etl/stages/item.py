@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 from sign_etl.core.store import Blob, Entry
 from sign_etl.schema.clip import Clip, Source
-from sign_etl.schema.outcome import Reject
+from sign_etl.schema.keypoint_set import IMPORTED
+from sign_etl.schema.outcome import Reject, StageName
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,8 @@ class Item:
     Attributes:
         clip: the clip.
         source: its fetched source; None where the fetch ended in a reject.
-        video: entry of `normalise`.
-        poses: entries of the pose backends by name, in pipeline order.
+        video: entry of `normalise`; of `import` where the source holds keypoints and no video.
+        poses: entries of the pose backends by name, in pipeline order; likewise.
         quality: entry of `quality`.
         reject: where its way ended.
         note: for the log: last words of a dead child.
@@ -71,6 +72,9 @@ class Stage(Protocol):
     """A step of a clip through the store. One instance belongs to one worker."""
 
     name: str
+
+    def applies(self, item: Item) -> bool:
+        """False where such a clip does not pass this stage; then it is not asked again."""
 
     def look(self, item: Item) -> Item | None:
         """The item with this stage's result if the store has it already, else None."""
@@ -103,6 +107,8 @@ def through(stages: Iterable[Stage], item: Item, *, work: bool = True) -> Item |
     for stage in stages:
         if item.reject is not None:
             return item
+        if not stage.applies(item):
+            continue
         found = stage.look(item)
         if found is None:
             if not work:
@@ -110,6 +116,18 @@ def through(stages: Iterable[Stage], item: Item, *, work: bool = True) -> Item |
             found = stage.run(item)
         item = found
     return item
+
+
+def passed(item: Item) -> list[str]:
+    """Names of the stages that have a result for it, in order."""
+    if item.source is None:
+        return []
+    return [
+        StageName.FETCH.value,
+        *([item.video.stage] if item.video else []),
+        *(f"{StageName.POSE.value}:{name}" for name in item.poses if name != IMPORTED),
+        *([StageName.QUALITY.value] if item.quality else []),
+    ]
 
 
 def to_json(item: Item) -> dict[str, Any]:

@@ -26,6 +26,10 @@ class NormaliseStage:
         self._identity = pipeline.identity()["normalise"]
         self._guard = Guard(normalise.TARGET, normalise.limits(self._config))
 
+    def applies(self, item: Item) -> bool:
+        """See `Stage`."""
+        return item.clip.source.keypoints is None
+
     def look(self, item: Item) -> Item | None:
         """See `Stage`."""
         entry = self._store.get(self.name, self._fingerprint(item))

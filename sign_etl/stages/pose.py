@@ -33,6 +33,10 @@ class PoseStage:
         limits = Limits(wall_s=BASE_S, memory_bytes=MEMORY_BYTES, calls=CALLS)
         self._guard = Guard(TARGET, limits)
 
+    def applies(self, item: Item) -> bool:
+        """See `Stage`."""
+        return item.clip.source.keypoints is None
+
     def look(self, item: Item) -> Item | None:
         """See `Stage`."""
         entry = self._store.get(self._folder, self._fingerprint(item))

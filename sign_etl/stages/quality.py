@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from sign_etl.core.canonical import digest
 from sign_etl.core.store import Entry, Store
+from sign_etl.schema.keypoint_set import IMPORTED
 from sign_etl.schema.layouts import Layout, layout
 from sign_etl.schema.outcome import Reason, Reject, StageName
 from sign_etl.schema.pipeline import QualityConfig
@@ -35,11 +36,14 @@ class QualityStage:
         pipeline = setup.choices()
         self._store = setup.open_store()
         self._config = pipeline.quality
-        names = [pose.name for pose in setup.poses]
-        self._backend = self._config.backend or (names[0] if names else None)
-        self._layout = next(
-            (layout(pose.layout) for pose in setup.poses if pose.name == self._backend), None
-        )
+        self._layouts = {pose.name: layout(pose.layout) for pose in setup.poses}
+        self._backend = self._config.backend or next(iter(self._layouts), None)
+        if setup.imported is not None:
+            self._layouts[IMPORTED] = layout(setup.imported.layout)
+
+    def applies(self, item: Item) -> bool:
+        """See `Stage`."""
+        return True
 
     def look(self, item: Item) -> Item | None:
         """See `Stage`."""
@@ -50,9 +54,10 @@ class QualityStage:
         """See `Stage`."""
         assert item.video is not None
         measures = dict(item.video.facts["measures"])
-        if self._layout is not None and self._backend is not None:
-            keypoints = _load(self._store, item.poses[self._backend])
-            measures |= measure(keypoints, self._layout)
+        backend = self._judged_by(item)
+        if backend is not None:
+            keypoints = _load(self._store, item.poses[backend])
+            measures |= measure(keypoints, self._layouts[backend])
         rounded = {name: round(float(value), DIGITS) for name, value in measures.items()}
         entry = self._store.put(self.name, self._fingerprint(item), facts={"measures": rounded})
         return self._judged(item, entry)
@@ -71,8 +76,12 @@ class QualityStage:
 
     def _fingerprint(self, item: Item) -> str:
         assert item.video is not None
-        pose = item.poses[self._backend].fingerprint if self._backend else None
-        return digest([self.name, VERSION, item.video.fingerprint, self._backend, pose])
+        backend = self._judged_by(item)
+        pose = item.poses[backend].fingerprint if backend else None
+        return digest([self.name, VERSION, item.video.fingerprint, backend, pose])
+
+    def _judged_by(self, item: Item) -> str | None:
+        return IMPORTED if item.clip.source.keypoints is not None else self._backend
 
 
 def measure(keypoints: NDArray[np.float32], kind: Layout) -> dict[str, float]:
@@ -86,49 +95,62 @@ def measure(keypoints: NDArray[np.float32], kind: Layout) -> dict[str, float]:
         `body`, `left_hand`, `right_hand`, `hand` (either), `hands` (both): share of frames in
         which any point of the part was estimated; `cut_off`: share of frames with a hand point
         outside of the picture; `jitter`: median length of the second difference of the wrists
-        from frame to frame, in shoulder widths (0 where it cannot be told).
+        from frame to frame, in shoulder widths (0 where it cannot be told). What the layout has no
+        points for is left out.
     """
     found = keypoints[:, :, -1] > 0
-    body = found[:, list(kind.parts["body"])].any(axis=1)
+    measures: dict[str, Any] = {}
+    if kind.parts["body"]:
+        measures["body"] = found[:, list(kind.parts["body"])].any(axis=1).mean()
+    if "left_shoulder" in kind.points:
+        measures["jitter"] = _jitter(keypoints, kind)
+    if not kind.parts["left_hand"]:
+        return measures
     left = found[:, list(kind.parts["left_hand"])].any(axis=1)
     right = found[:, list(kind.parts["right_hand"])].any(axis=1)
     hand_points = [*kind.parts["left_hand"], *kind.parts["right_hand"]]
     xy = keypoints[:, hand_points, :2]
     with np.errstate(invalid="ignore"):
         outside = ((xy < 0) | (xy > 1)).any(axis=(1, 2))
-    return {
-        "body": body.mean(),
+    return measures | {
         "left_hand": left.mean(),
         "right_hand": right.mean(),
         "hand": (left | right).mean(),
         "hands": (left & right).mean(),
         "cut_off": outside.mean(),
-        "jitter": _jitter(keypoints, kind),
     }
 
 
 def judge(measures: Mapping[str, Any], config: QualityConfig) -> Reject | None:
-    """The first threshold that a clip fails, as a reject; None where it passes all."""
+    """The first threshold that a clip fails, as a reject; None where it passes all.
+
+    What was not measured (imported keypoints have no pictures, some layouts no body) is not judged.
+    """
 
     def reject(reason: Reason, measured: str, relation: str, limit: float) -> Reject:
         detail = f"{measured} {measures[measured]:.3g} {relation} {limit:.3g}"
         return Reject(StageName.QUALITY, reason, detail)
 
-    if measures["luma"] < config.min_luma:
+    def below(measured: str, limit: float) -> bool:
+        return measured in measures and measures[measured] < limit
+
+    def above(measured: str, limit: float | None) -> bool:
+        return limit is not None and measured in measures and measures[measured] > limit
+
+    if below("luma", config.min_luma):
         return reject(Reason.BLACK, "luma", "<", config.min_luma)
-    if measures["frozen_share"] > config.max_frozen:
+    if above("frozen_share", config.max_frozen):
         return reject(Reason.FROZEN, "frozen_share", ">", config.max_frozen)
-    if "body" not in measures:
-        return None
-    if measures["body"] == 0 and measures["hand"] == 0 and config.no_person == "reject":
+    seen = [measures[part] for part in ("body", "hand") if part in measures]
+    if seen and not any(seen) and config.no_person == "reject":
         return Reject(StageName.QUALITY, Reason.NO_PERSON, "in no frame")
-    if measures["body"] < config.min_body:
+    if below("body", config.min_body):
         return reject(Reason.BODY_MISSING, "body", "<", config.min_body)
-    if measures["hand"] < config.min_hand:
+    if below("hand", config.min_hand):
         return reject(Reason.HANDS_MISSING, "hand", "<", config.min_hand)
-    if measures["cut_off"] > config.max_cut_off:
+    if above("cut_off", config.max_cut_off):
         return reject(Reason.CUT_OFF, "cut_off", ">", config.max_cut_off)
-    if config.max_jitter is not None and measures["jitter"] > config.max_jitter:
+    if config.max_jitter is not None and above("jitter", config.max_jitter):
         return reject(Reason.UNSTEADY, "jitter", ">", config.max_jitter)
     return None
 

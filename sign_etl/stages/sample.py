@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from sign_etl.core.store import Entry
+from sign_etl.keypoints import importing
 from sign_etl.schema.clip import Clip
+from sign_etl.schema.keypoint_set import IMPORTED
 from sign_etl.schema.layouts import layout
 from sign_etl.schema.records import PoseRecord, SampleRecord, dump
 from sign_etl.shard.pack import Sample
@@ -29,7 +31,7 @@ def make_sample(
         setup: of the build.
         clip: the clip.
         label_id: its class number.
-        video: entry of `normalise`.
+        video: entry of `normalise`, or of `import`, which has no video.
         poses: entries by backend.
         quality: entry of `quality`.
         keep_video: whether the shard holds the video.
@@ -63,15 +65,8 @@ def make_sample(
         source=video.facts["source"],
         video={name: value for name, value in made.items() if name not in described},
         poses={
-            pose.name: PoseRecord(
-                layout=pose.layout,
-                version=pose.version,
-                dtype=dtype,
-                shape=(made["frames"], layout(pose.layout).size, layout(pose.layout).channels),
-                options=dict(pose.options),
-                weights=tuple(sorted(pose.weights.values())),
-            )
-            for pose in setup.poses
+            name: _pose_record(setup, name, made["frames"], dtype, clip.source.keypoints)
+            for name in poses
         },
         **described,
     )
@@ -83,7 +78,28 @@ def make_sample(
     return Sample(
         key=clip.key,
         record=dump(record),
-        video=video.blobs["video"] if keep_video else None,
+        video=video.blobs.get("video") if keep_video else None,
         poses={name: entry.blobs["keypoints"] for name, entry in poses.items()},
         row=row,
+    )
+
+
+def _pose_record(
+    setup: Setup, name: str, frames: int, dtype: str, keypoint_format: str | None
+) -> PoseRecord:
+    if name == IMPORTED and setup.imported is not None:
+        kind, version = layout(setup.imported.layout), importing.VERSION
+        options = setup.imported.options() | {"format": keypoint_format}
+        weights: tuple[str, ...] = ()
+    else:
+        pose = next(pose for pose in setup.poses if pose.name == name)
+        kind, version, options = layout(pose.layout), pose.version, dict(pose.options)
+        weights = tuple(sorted(pose.weights.values()))
+    return PoseRecord(
+        layout=kind.name,
+        version=version,
+        dtype=dtype,
+        shape=(frames, kind.size, kind.channels),
+        options=options,
+        weights=weights,
     )

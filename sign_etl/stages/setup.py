@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sign_etl.core.store import Store
+from sign_etl.schema.keypoint_set import KeypointSet
 from sign_etl.schema.pipeline import Pipeline
 from sign_etl.stages.item import Stage
 
@@ -46,6 +47,8 @@ class Setup:
         media: folder with local files, None where sources are downloaded.
         weights: folder with the model files.
         poses: the backends, in pipeline order.
+        imported: what is known of keypoints that others extracted; None where the data set has
+            videos only.
     """
 
     pipeline: Mapping[str, Any]
@@ -55,6 +58,7 @@ class Setup:
     media: str | None
     weights: str
     poses: tuple[PoseSetup, ...]
+    imported: KeypointSet | None = None
 
     def choices(self) -> Pipeline:
         """The pipeline as a model."""
@@ -67,11 +71,19 @@ class Setup:
 
 def setup_from_json(value: Mapping[str, Any]) -> Setup:
     """The inverse of `dataclasses.asdict`, after a way through JSON."""
-    return Setup(**{**value, "poses": tuple(PoseSetup(**pose) for pose in value["poses"])})
+    imported = value.get("imported")
+    return Setup(
+        **{
+            **value,
+            "poses": tuple(PoseSetup(**pose) for pose in value["poses"]),
+            "imported": KeypointSet(**imported) if imported else None,
+        }
+    )
 
 
 def clip_stages(setup: Setup) -> list[Stage]:
-    """The stages that a clip passes after `fetch`, for one worker; close each when done."""
+    """The stages that a clip may pass after `fetch`, for one worker; close each when done."""
+    from sign_etl.stages.imported import ImportStage
     from sign_etl.stages.normalise import NormaliseStage
     from sign_etl.stages.pose import PoseStage
     from sign_etl.stages.quality import QualityStage
@@ -79,12 +91,14 @@ def clip_stages(setup: Setup) -> list[Stage]:
     return [
         NormaliseStage(setup),
         *(PoseStage(setup, pose) for pose in setup.poses),
+        *([ImportStage(setup)] if setup.imported else []),
         QualityStage(setup),
     ]
 
 
 def versions(setup: Setup) -> dict[str, str]:
     """Versions of all stages, for manifest and lock."""
+    from sign_etl.keypoints import importing
     from sign_etl.media import normalise
     from sign_etl.shard import pack
     from sign_etl.stages import fetch, quality
@@ -93,6 +107,7 @@ def versions(setup: Setup) -> dict[str, str]:
         "fetch": fetch.VERSION,
         "normalise": normalise.VERSION,
         **{f"pose:{pose.name}": pose.version for pose in setup.poses},
+        **({"import": importing.VERSION} if setup.imported else {}),
         "quality": quality.VERSION,
         "pack": pack.VERSION,
     }

@@ -60,11 +60,12 @@ def _pictures(
     build: Build, sample: Sample, numbers: Sequence[int], tile: tuple[int, int], shown: Span
 ) -> list[Image.Image]:
     # Scaled before drawing: lines then have the same width in every thumbnail.
-    left, right = round(shown[0] * sample.width), round(shown[1] * sample.width)
-    scale = min(tile[0] / (right - left), tile[1] / sample.height)
-    size = (max(1, round((right - left) * scale)), max(1, round(sample.height * scale)))
+    width = (shown[1] - shown[0]) * sample.width  # of imported keypoints it may be 1
+    scale = min(tile[0] / width, tile[1] / sample.height)
+    size = (max(1, round(width * scale)), max(1, round(sample.height * scale)))
     if not sample.has_video:
         return [Image.new("RGB", size, GROUND) for _ in numbers]
+    left, right = round(shown[0] * sample.width), round(shown[1] * sample.width)
     return [
         Image.fromarray(np.ascontiguousarray(frame[:, left:right])).resize(
             size, Image.Resampling.LANCZOS

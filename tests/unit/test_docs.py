@@ -100,6 +100,13 @@ def test_paths_exist(document: str) -> None:
     assert not missing
 
 
+@pytest.mark.parametrize("document", ["ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_every_layer_is_told(document: str) -> None:
+    folders = [path.parent.name for path in (CHECKOUT / "sign_etl").glob("*/__init__.py")]
+    text = text_of(document)
+    assert not [name for name in folders if not re.search(rf"(?m)^[|`/ a-z]*\b{name}\b", text)]
+
+
 def test_named_tests_exist() -> None:
     everything = "".join(path.read_text() for path in (CHECKOUT / "tests").rglob("test_*.py"))
     for document in DOCUMENTS:

@@ -111,6 +111,9 @@ class Counting:
         self.known = False
         self.runs = 0
 
+    def applies(self, item: Item) -> bool:
+        return True
+
     def look(self, item: Item) -> Item | None:
         return self._done(item) if self.known else None
 
