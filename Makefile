@@ -72,7 +72,7 @@ schemas: $(TEST_READY) ## write the published contracts in schemas/ anew
 
 screenshots: demo ## draw the pictures of the README anew
 	mkdir -p $(PICTURES)
-	$(BIN)/sign-etl show demo-build --out $(PICTURES)/demo.png
+	$(BIN)/sign-etl show demo-build --clips 3 --frames 2 --out $(PICTURES)/demo.png
 
 pins: $(VENV)/.uv constraints/held.txt ## resolve the constraints anew (newest versions that work together)
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \
@@ -81,7 +81,7 @@ pins: $(VENV)/.uv constraints/held.txt ## resolve the constraints anew (newest v
 		--custom-compile-command 'make pins' --output-file $(PINS) pyproject.toml
 
 clean: ## remove .venv, caches and builds
-	rm -rf $(VENV) demo-build dist build .pytest_cache .mypy_cache .ruff_cache \
+	rm -rf $(VENV) demo-build demo-build.png dist build .pytest_cache .mypy_cache .ruff_cache \
 		.import_linter_cache .hypothesis
 
 # Where Debian's python3-venv is missing, pip itself fills an empty environment.

@@ -80,7 +80,7 @@ def demo(
         progress: see `ingest`.
     """
     started = time.monotonic()
-    note = _unavailable()
+    note = _unavailable(progress)
     request = IngestRequest(pipeline="demo", out=out, store=store, jobs=jobs)
     if note is not None:
         request = replace(request, settings=(f"pose={{{TRUTH}: {{}}}}",))
@@ -130,7 +130,7 @@ def error(build: Path) -> dict[str, float]:
     }
 
 
-def _unavailable() -> str | None:
+def _unavailable(progress: Callable[[Progress], None] | None) -> str | None:
     """Why the estimator cannot run here, None if it can; fetches its model files if it must."""
     from sign_etl.app.prepare import pose_setup
     from sign_etl.core.places import weights_folder
@@ -142,6 +142,9 @@ def _unavailable() -> str | None:
         return f"{error.message}; the drawn joints take its place"
     except AccessError:
         backend = BACKENDS.get(ESTIMATOR)
+        if progress is not None:
+            message = f"fetching the weights of {ESTIMATOR}, once"
+            progress(Progress(0, {}, {}, (0, 0), 0.0, message=message))
         try:
             backend.fetch(backend.options({}), weights_folder())
             pose_setup(ESTIMATOR, {}, weights=True)

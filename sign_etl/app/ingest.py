@@ -169,9 +169,17 @@ def _claim(prepared: Prepared, *, update: bool) -> None:
             previous = None
         if previous is not None and previous.digest == plan.digest:
             return
+        if previous is not None and plan.grows_from(previous):
+            plan.save(saved)
+            return
         if not update:
+            what = (
+                "a build of another version of sign-etl"
+                if previous is None
+                else "a build of another pipeline or selection"
+            )
             raise ConfigError(
-                f"{build} holds a build of another pipeline or selection",
+                f"{build} holds {what}",
                 hint="give another folder with --out, or change this one with --update",
             )
         (build / MANIFEST).unlink(missing_ok=True)

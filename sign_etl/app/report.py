@@ -25,6 +25,7 @@ from sign_etl.schema.outcome import Outcome, StageName
 
 Finding = Literal["leaks", "signers", "classes"]
 """What `--fail-on` may name."""
+_ORDER = {name: place for place, name in enumerate(("train", "val", "dev", "test"))}
 SIZES = 8
 """So many sizes of pictures are named."""
 
@@ -179,7 +180,7 @@ def _splits(build: Build, seconds: Sequence[float]) -> tuple[SplitPart, ...]:
             classes.setdefault(split, set()).add(label)
         if signer is not None:
             signers.setdefault(split, set()).add(signer)
-    names = [*build.splits, *sorted(set(requested) - set(build.splits))]
+    names = sorted(requested, key=lambda name: (_ORDER.get(name, len(_ORDER)), name))
     return tuple(
         SplitPart(
             split=split,

@@ -27,7 +27,12 @@ def status(build: Path) -> dict[str, Any]:
     state = build / STATE_FOLDER
     try:
         plan = Plan.load(state / "plan.parquet")
-    except (OSError, ValueError):
+    except ValueError:
+        raise UsageError(
+            f"{build} was made by another version of sign-etl",
+            hint="look at it with that version, or build it anew with --update",
+        ) from None
+    except OSError:
         raise UsageError(
             f"{build} is no build of sign-etl", hint="sign-etl ingest NAME --out DIR makes one"
         ) from None

@@ -46,7 +46,7 @@ def tell_report(out: Output, reply: Report) -> None:
             "frames": _spread_text(reply.clip_frames),
             "fps": _counts_text(reply.fps.items()),
             "sizes": _counts_text(reply.sizes.items()),
-            "classes": count_text(classes.total, "class").replace("classs", "classes")
+            "classes": f"{classes.total:,}"
             + (f", {classes.variants:,} are variants of another" if classes.variants else ""),
             "clips a class": _spread_text(classes.clips),
             "signers": f"{reply.signers:,}"

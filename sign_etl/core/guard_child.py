@@ -1,7 +1,7 @@
 """The child side of `sign_etl.core.guard`: `python -m sign_etl.core.guard_child MODULE:FUNCTION`.
 
-It takes limits upon itself before it imports anything heavy, and it ends when its parent is gone,
-even in the middle of a call, so that a killed run leaves no decoder behind.
+It gives up the network and takes limits upon itself before it imports anything heavy, and it ends
+when its parent is gone, even in the middle of a call: a killed run leaves no decoder behind.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from sign_etl.core.errors import SignEtlError
+from sign_etl.core.no_network import deny_network
 
 ADDRESS_SPACE_FACTOR: Final = 4
 """Native libraries map far more than they touch; the parent watches the resident size exactly."""
@@ -29,6 +30,7 @@ WATCH_S: Final = 1.0
 def main() -> None:
     """Serve calls from stdin until it closes."""
     entry, memory_bytes, file_bytes, parent = sys.argv[1], *map(int, sys.argv[2:5])
+    deny_network()
     # The run's own Ctrl-C and SIGTERM reach the whole process group; the parent decides what ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

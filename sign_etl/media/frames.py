@@ -104,7 +104,6 @@ class Pictureshow:
         self._first = first
         self._fps = fps
         self._max_pixels = max_pixels
-        self._decoders: dict[str, VideoCodecContext] = {}
         self.damage = 0
         self.mended = 0
         self.last_packet_s: Fraction | None = None
@@ -127,12 +126,11 @@ class Pictureshow:
         if found is None:
             return None
         data, codec, width, height = found
-        decoder = self._decoders.get(codec) or self._open(codec)
         try:
-            frames = decoder.decode(av.Packet(data))
+            # A decoder for each: libav's for PNG lets the picture before shine through.
+            frames = self._decoder(codec).decode(av.Packet(data))
         except TROUBLE as error:
             pass_on(error)
-            del self._decoders[codec]  # its state is anybody's guess
             return None
         if not frames or (frames[0].width, frames[0].height) != (width, height):
             return None
@@ -140,7 +138,7 @@ class Pictureshow:
         # Formats with a palette are not what the scaler's colour options speak about.
         return frame.reformat(format="rgb24") if frame.format.name == "pal8" else frame
 
-    def _open(self, codec: str) -> VideoCodecContext:
+    def _decoder(self, codec: str) -> VideoCodecContext:
         decoder = av.CodecContext.create(codec, "r")
         assert isinstance(decoder, VideoCodecContext)
         decoder.thread_count = 1
@@ -150,7 +148,6 @@ class Pictureshow:
             "idct": "simple",
             **pixel_net(self._max_pixels),
         }
-        self._decoders[codec] = decoder
         return decoder
 
 

@@ -51,15 +51,22 @@ class Orientation:
 
 
 UPRIGHT: Final = Orientation(0, False, ())
+_TURNS: Final = {
+    90: Orientation(90, False, (("transpose", "clock"),)),
+    180: Orientation(180, False, (("hflip", None), ("vflip", None))),
+    270: Orientation(270, False, (("transpose", "cclock"),)),
+}
 
 
 def orientation(frame: VideoFrame) -> Orientation:
     """What the display matrix of `frame` asks for (signs as in ffmpeg's own autorotation)."""
-    side_data: Any = frame.side_data  # its annotations know motion vectors only
     try:
+        side_data: Any = frame.side_data  # its annotations know motion vectors only
         raw = bytes(side_data["DISPLAYMATRIX"])
-    except (KeyError, ValueError):  # ValueError: PyAV meets side data that is newer than its list
+    except KeyError:
         return UPRIGHT
+    except ValueError:  # side data of a kind that PyAV does not list, such as Exif
+        return _TURNS.get(-frame.rotation % 360, UPRIGHT)
     a, b, _, c, d = (int(value) for value in np.frombuffer(raw[:20], dtype=np.int32))
     if max(abs(b), abs(c)) * 50 < min(abs(a), abs(d)):
         flips = (("hflip", None),) * (a < 0) + (("vflip", None),) * (d < 0)

@@ -121,7 +121,8 @@ def exact_copies(columns: Columns, tally: Tally) -> Copies:
 def are_exact(columns: Columns, first: Codes, second: Codes) -> NDArray[np.bool_]:
     """For pairs of rows: are they copies by their bytes?"""
     videos = columns.videos[first]
-    return _same_span(columns, first, second) | ((videos == columns.videos[second]) & (videos >= 0))
+    equal: NDArray[np.bool_] = (videos == columns.videos[second]) & (videos >= 0)
+    return equal | _same_span(columns, first, second)
 
 
 def _same_span(columns: Columns, first: Codes, second: Codes) -> NDArray[np.bool_]:

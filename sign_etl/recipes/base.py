@@ -24,7 +24,7 @@ class DatasetCard:
 
     Attributes:
         title: full name.
-        homepage: where it comes from.
+        homepage: where it comes from; empty for what is made here or is the user's own.
         language: ISO 639-3 code of the sign language.
         task: isolated signs, sentences, or neither.
         licence: SPDX id or the name of its terms.

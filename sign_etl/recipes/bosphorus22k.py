@@ -55,8 +55,8 @@ class Bosphorus22k(BaseRecipe):
             "The list is not with us: its columns are known from code that reads it.",
         ),
         how_to=(
-            "sign the agreement that its page links and send it to the authors; then give the "
-            "videos with --media and the list with --annotations"
+            "sign the agreement that its page links, send it to the authors, give the list that "
+            "comes with it with --annotations"
         ),
     )
 

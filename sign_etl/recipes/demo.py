@@ -101,7 +101,7 @@ class Demo(BaseRecipe):
     version = VERSION
     card = DatasetCard(
         title="Rendered signers in invented motions",
-        homepage="https://github.com/sign-etl/sign-etl",
+        homepage="",
         language="zxx",
         task="none",
         licence="CC0-1.0",

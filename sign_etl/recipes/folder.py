@@ -45,7 +45,7 @@ class Folder(BaseRecipe):
     version = "1"
     card = DatasetCard(
         title="A folder of your own videos",
-        homepage="https://github.com/sign-etl/sign-etl",
+        homepage="",
         language="und",
         task="any",
         licence="yours",

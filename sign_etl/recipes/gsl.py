@@ -101,7 +101,7 @@ class GslIsolated(BaseRecipe):
             _SHARED_SIGNER,
             "Its page says 40,785 clips, its lists have 40,826.",
         ),
-        how_to="ask its authors for the folders of isolated glosses, and give them with --media",
+        how_to="ask its authors for the folders of glosses and for their lists (--annotations)",
     )
 
     def options(self, raw: Mapping[str, Any]) -> GslOptions:

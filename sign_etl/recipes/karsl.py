@@ -50,7 +50,7 @@ class KarslOptions(RecipeOptions):
 
     subset: Literal[100, 190, 502] = 502
     """KArSL-100 (signs 71-170), KArSL-190 (signs 1-190) or all 502."""
-    held_out: Literal["01", "02", "03"] | None = None
+    held_out: Literal[1, 2, 3] | None = None
     """Test on all clips of this signer; default the split of the folders, which share signers."""
     fps: float = Field(default=30.0, gt=0, le=240)
     """Pictures a second, where clips are folders of pictures."""
@@ -82,8 +82,8 @@ class Karsl(BaseRecipe):
             "The list of words is an Excel file: pip install 'sign-etl[xlsx]'.",
         ),
         how_to=(
-            "follow the links of its page (raw videos by mail to its authors) and give the folder "
-            "with the signers 01, 02 and 03 with --media"
+            "follow the links of its page (raw videos by mail to its authors), put the signers "
+            "01, 02 and 03 into one folder"
         ),
     )
 
@@ -187,9 +187,9 @@ def _clip(
     )
 
 
-def _split(signer: str, part: str, held_out: str | None) -> str:
+def _split(signer: str, part: str, held_out: int | None) -> str:
     if held_out is None:
         return part
-    if signer == held_out:
+    if int(signer) == held_out:
         return "test"
     return "train" if part == "train" else "val"

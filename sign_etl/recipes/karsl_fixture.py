@@ -25,4 +25,4 @@ def write_fixture(root: Path) -> Mapping[str, Any]:
     for seed, (signer, part, sign, name) in enumerate(_CLIPS):
         folder = root / "media" / signer / part / f"{sign:04d}" / name
         write_pictures(folder, f"{name}_{{:04d}}.jpg", seed=seed)
-    return {"media": root / "media", "held_out": "03"}
+    return {"media": root / "media", "held_out": 3}

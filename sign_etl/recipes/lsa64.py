@@ -51,8 +51,8 @@ class Lsa64Options(RecipeOptions):
     """Options of `lsa64`."""
 
     split: Literal["openhands"] | None = None
-    """`openhands`: persons 1-8 train, 9 val, 10 test. Default none: the pipeline's `split` says
-    it."""
+    """`openhands`: persons 1-8 train, 9 val, 10 test; needs `split.by: column`. Default none: the
+    pipeline's `split` says it."""
     signs: tuple[Sign, ...] = ()
     """Only these signs (1-64), where you have a part of the videos; default all."""
     people: tuple[Person, ...] = ()

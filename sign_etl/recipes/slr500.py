@@ -61,10 +61,7 @@ class Slr500(BaseRecipe):
             "Clips are the colour videos below --media: one that you lack is not counted.",
             "Signers up to 35 are train, from 36 on test; there is no val.",
         ),
-        how_to=(
-            "ask its authors for it as its page says, then give the videos with --media and "
-            "dictionary.txt with --annotations"
-        ),
+        how_to=("ask its authors for it as its page says, give dictionary.txt with --annotations"),
     )
 
     def labels(self, root: Path, options: RecipeOptions) -> list[str] | None:

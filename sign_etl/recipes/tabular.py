@@ -71,10 +71,9 @@ def read_table(
 
     Args:
         path: the file, plain or gzipped.
-        key_column: a column that decides between the delimiters of CSV; that it is there is the
-            caller's to check.
+        key_column: decides between the delimiters of CSV; may be missing all the same.
         columns: names of the columns, where CSV has no header.
-        delimiter: of CSV, where it is known: then the file is CSV whatever its name.
+        delimiter: of CSV: then the file is CSV whatever its name.
         quoted: False where a quote in CSV is a character like any other.
 
     Raises:
@@ -142,16 +141,15 @@ class _Csv:
     quoted: bool
 
     def reader(self, text: str, delimiter: str, *, strict: bool) -> Iterator[list[str]]:
-        quoting = csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE
         file = io.StringIO(text, newline="")
-        return csv.reader(file, delimiter=delimiter, quoting=quoting, strict=strict)
+        if self.quoted:
+            return csv.reader(file, delimiter=delimiter, strict=strict)
+        return csv.reader(file, delimiter=delimiter, strict=strict, quoting=csv.QUOTE_NONE)
 
 
 def _csv(name: str, text: str, how: _Csv) -> Table:
-    if how.columns is None:
-        header, delimiter = _header(name, text, how)
-    else:
-        header, delimiter = list(how.columns), how.delimiters[0]
+    known = how.columns and (list(how.columns), how.delimiters[0])
+    header, delimiter = known or _header(name, text, how)
     columns = _columns(name, header)
     rows: list[Row] = []
     number = 0
@@ -160,11 +158,9 @@ def _csv(name: str, text: str, how: _Csv) -> Table:
             if (number == 1 and how.columns is None) or not any(map(str.strip, cells)):
                 continue
             if len(cells) != len(header):
+                wanted = "not" if how.columns else "the header"
                 raise AnnotationError(
-                    f"{name}: row {number} has {len(cells)} cells, "
-                    + (
-                        f"the header {len(header)}" if how.columns is None else f"not {len(header)}"
-                    ),
+                    f"{name}: row {number} has {len(cells)} cells, {wanted} {len(header)}",
                     hint="put texts that hold the delimiter in double quotes",
                 )
             _refuse_huge(name, number, cells)

@@ -18,7 +18,7 @@ from sign_etl.run.events import EventLog
 from sign_etl.run.journal import Journal, Result, result_of
 from sign_etl.run.plan import Plan
 from sign_etl.run.progress import Progress, StageProgress
-from sign_etl.run.runner import Broken, Event, Finished, Group, Passed, Runner
+from sign_etl.run.runner import Broken, Event, Finished, Group, Passed, Runner, Said
 from sign_etl.run.shards import Packer
 from sign_etl.schema.outcome import Reason, Reject
 from sign_etl.stages.fetch import FetchStage, release
@@ -130,6 +130,8 @@ class _Engine:
                         broken = broken or (None if aborted else event.error)
                     elif isinstance(event, Passed):
                         self._passed[event.stage] += 1
+                    elif isinstance(event, Said):
+                        self._show(force=True, message=event.message)
                     elif broken is None:
                         self._finish(event.item, pool)
                 except queue.Empty:
@@ -230,7 +232,7 @@ class _Engine:
         self._packing = waiting
         return error
 
-    def _show(self, *, force: bool = False) -> None:
+    def _show(self, *, force: bool = False, message: str | None = None) -> None:
         now = time.monotonic()
         if self._progress is None or (now - self._shown < PROGRESS_S and not force):
             return
@@ -248,6 +250,7 @@ class _Engine:
                 reasons=dict(self._reasons),
                 shards=(self._packed, len(self._packer.shards)),
                 seconds=now - self._started,
+                message=message,
             )
         )
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ class EventLog:
 
     def write(self, event: str, **facts: Any) -> None:
         """Append one event with the present time."""
-        line = json.dumps({"at": round(time.time(), 3), "event": event, **facts}, sort_keys=True)
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line = json.dumps({"at": now, "event": event, **facts}, sort_keys=True)
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("a", encoding="utf-8") as file:

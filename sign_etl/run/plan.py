@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from sign_etl.core.canonical import canonical_json
+from sign_etl.core.canonical import canonical_json, sha256_bytes
 from sign_etl.core.errors import AnnotationError, ConfigError, near_miss
 from sign_etl.schema.clip import Clip, Source, slugify
 from sign_etl.schema.pipeline import Pipeline, SplitConfig
@@ -50,12 +50,14 @@ class Plan:
         labels: class names; the index is the label id.
         official: True where the data set numbers its classes itself.
         digest: of everything that decides which clips stand in which shards.
+        family: the same without the limit: a plan of the same family with a higher limit grows.
     """
 
     table: pa.Table
     labels: tuple[str, ...]
     official: bool
     digest: str
+    family: str = ""
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -103,6 +105,7 @@ class Plan:
             b"labels": canonical_json(list(self.labels)).encode(),
             b"official": b"true" if self.official else b"false",
             b"digest": self.digest.encode(),
+            b"family": self.family.encode(),
         }
         write_table(path, self.table.replace_schema_metadata(metadata))
 
@@ -120,6 +123,19 @@ class Plan:
             tuple(json.loads(metadata[b"labels"])),
             metadata[b"official"] == b"true",
             metadata[b"digest"].decode(),
+            metadata.get(b"family", b"").decode(),
+        )
+
+    def grows_from(self, previous: Plan) -> bool:
+        """True where this plan is `previous` with more clips, each old one in its old shard."""
+        if not self.family or self.family != previous.family or len(self) < len(previous):
+            return False
+        columns = ["key", "shard"]
+        rows = self.table.select(columns).to_pydict()
+        places = dict(zip(rows["key"], rows["shard"], strict=True))
+        old = previous.table.select(columns).to_pydict()
+        return all(
+            places.get(key) == shard for key, shard in zip(old["key"], old["shard"], strict=True)
         )
 
 
@@ -153,7 +169,11 @@ def make_plan(
     table = _order(table, pipeline, dataset)
     if not table.num_rows:
         raise ConfigError("the plan is empty: no clip is selected")
-    return Plan(table, tuple(names), official, _digest(table, pipeline, recipe, names))
+    identity = pipeline.identity()
+    digest = _digest(table, identity, recipe, names)
+    identity["select"].pop("limit")
+    family = sha256_bytes(canonical_json([identity, recipe, names]).encode())
+    return Plan(table, tuple(names), official, digest, family)
 
 
 def _tabulate(clips: Iterable[Clip]) -> pa.Table:
@@ -351,10 +371,10 @@ def _hashes(seed: int, names: Sequence[str]) -> NDArray[np.uint64]:
 
 
 def _digest(
-    table: pa.Table, pipeline: Pipeline, recipe: tuple[str, str], labels: Sequence[str]
+    table: pa.Table, identity: dict[str, Any], recipe: tuple[str, str], labels: Sequence[str]
 ) -> str:
     hasher = hashlib.sha256()
-    hasher.update(canonical_json([pipeline.identity(), recipe, list(labels)]).encode())
+    hasher.update(canonical_json([identity, recipe, list(labels)]).encode())
     for name in DIGESTED:
         hasher.update(name.encode())
         for batch in table.select([name]).to_batches(max_chunksize=BATCH):

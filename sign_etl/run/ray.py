@@ -14,6 +14,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import chain, islice
 from typing import Any
@@ -23,7 +24,7 @@ import ray
 import ray.data
 
 from sign_etl.core.errors import ConfigError, DiskError
-from sign_etl.run.runner import Broken, Emit, Finished, Group, Passed
+from sign_etl.run.runner import Broken, Emit, Finished, Group, Passed, Said
 from sign_etl.schema.clip import Source
 from sign_etl.schema.outcome import Reject
 from sign_etl.schema.pipeline import PoolConfig
@@ -91,6 +92,8 @@ class RayRunner:
         first = next(rows, None)
         if first is None:
             return  # nothing is left to do: no cluster for that
+        where = self._address or "on this machine"
+        emit(Said(f"starting Ray ({where}); workers load their models, which takes a while"))
         self._connect()
         try:
             resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
@@ -111,15 +114,18 @@ class RayRunner:
     def _connect(self) -> None:
         if ray.is_initialized():
             return
-        # Its native core writes warnings about its own retries between the lines of our progress.
+        # Its native core writes about its own retries between the lines of our progress, and when
+        # told to be quiet, says that it was told so. What goes wrong comes as an exception.
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-        ray.init(
-            address=self._address,
-            num_cpus=self._cpus if self._address is None else None,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"ray\.data")
+        with _quiet_stderr():
+            ray.init(
+                address=self._address,
+                num_cpus=self._cpus if self._address is None else None,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
         self._owned = True
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
@@ -266,6 +272,20 @@ def _or_disk(step: Callable[[str], list[dict[str, Any]]], text: str) -> list[dic
         return step(text)
     except DiskError as error:
         return [{"disk": error.message, "hint": error.hint}]
+
+
+@contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Native code writes past `sys.stderr`, so the descriptor itself is led away."""
+    kept = os.dup(2)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
 
 
 def _pooled(

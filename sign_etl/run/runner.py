@@ -51,7 +51,14 @@ class Broken:
     error: BaseException
 
 
-Event = Passed | Finished | Broken
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Something that people should know once."""
+
+    message: str
+
+
+Event = Passed | Finished | Broken | Said
 Emit = Callable[[Event], None]
 
 

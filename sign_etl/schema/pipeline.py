@@ -92,7 +92,7 @@ class FetchConfig(Settings):
     allow_private_hosts: bool | tuple[str, ...] = False
     """Accept private, loopback and link-local addresses: all of them, or those of the named hosts,
     addresses and networks (`127.0.0.1`, `media.lan`, `10.1.0.0/16`) only."""
-    user_agent: str = "sign-etl (research; +https://github.com/sign-etl/sign-etl)"
+    user_agent: str = "sign-etl (a research tool that builds sign-language data sets)"
     """Sent with every request."""
     keep_sources: bool = False
     """Keep downloaded sources in the store after their last clip."""

@@ -162,3 +162,25 @@ def _is_writable(descriptor: int) -> bool:
     import fcntl
 
     return fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY
+
+
+def connect(request: dict[str, Any]) -> dict[str, Any]:
+    """Try to open sockets, in this thread and in another one."""
+    import socket
+    import threading
+
+    outcomes: list[str] = []
+
+    def attempt() -> None:
+        for family in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX):
+            try:
+                socket.socket(family).close()
+                outcomes.append("open")
+            except OSError as error:
+                outcomes.append(type(error).__name__)
+
+    attempt()
+    thread = threading.Thread(target=attempt)
+    thread.start()
+    thread.join()
+    return {"outcomes": outcomes}

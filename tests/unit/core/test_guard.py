@@ -307,3 +307,10 @@ def test_close_is_harmless_twice_and_ends_the_child() -> None:
     guard.close()
     guard.close()
     assert not psutil.pid_exists(pid)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's seccomp")
+def test_a_child_has_no_network() -> None:
+    with Guard(targets.connect, LIMITS) as guard:
+        refused = ["PermissionError", "PermissionError", "open"]
+        assert guard.call({}) == {"outcomes": refused * 2}

@@ -30,7 +30,9 @@ def splits(folder: Path, *rows: str) -> None:
 
 
 def video_map(folder: Path, *names: str) -> None:
-    rows = (f"{at}|{name}|55|他 谁|他 是 谁 ？|他 是 谁 ？|r v r w\n" for at, name in enumerate(names))
+    rows = (
+        f"{at}|{name}|55|他 谁|他 是 谁 ？|他 是 谁 ？|r v r w\n" for at, name in enumerate(names)
+    )
     (folder / "video_map.txt").write_text(MAP + "".join(rows), encoding="utf-8")
 
 
@@ -93,7 +95,7 @@ def test_the_slip_in_the_list_of_splits(tmp_path: Path) -> None:
 
 def test_the_list_of_splits_is_needed(tmp_path: Path) -> None:
     video_map(tmp_path, "S000007_P0003_T00")
-    with pytest.raises(AnnotationError, match="split_1.txt"):
+    with pytest.raises(AnnotationError, match=r"split_1\.txt"):
         clips_of(DAILY, tmp_path)
 
 
@@ -118,7 +120,7 @@ def test_a_pickle_that_would_run_something_is_refused(tmp_path: Path) -> None:
 def test_a_pickle_of_another_form(tmp_path: Path, value: Any) -> None:
     splits(tmp_path, "S000020_P0004_T00|dev")
     (tmp_path / "csl2020ct_v2.pkl").write_bytes(pickle.dumps(value))
-    with pytest.raises(AnnotationError, match="csl2020ct_v2.pkl"):
+    with pytest.raises(AnnotationError, match=r"csl2020ct_v2\.pkl"):
         clips_of(DAILY, tmp_path)
 
 

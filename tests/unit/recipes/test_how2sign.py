@@ -127,7 +127,7 @@ def test_a_span_that_is_none(tmp_path: Path, start: str, end: str, message: str)
 
 def test_a_sentence_that_comes_twice(tmp_path: Path) -> None:
     row = (*ROW, "0", "1", "Hi!")
-    with pytest.raises(AnnotationError, match="duplicate clip id .* row 2 and .* row 3"):
+    with pytest.raises(AnnotationError, match=r"duplicate clip id .* row 2 and .* row 3"):
         clips_of(table(tmp_path, row, row))
 
 
@@ -139,7 +139,7 @@ def test_a_file_of_another_name(tmp_path: Path) -> None:
 
 def test_an_empty_folder(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(AnnotationError, match="how2sign_realigned_train.csv"):
+    with pytest.raises(AnnotationError, match=r"how2sign_realigned_train\.csv"):
         clips_of(tmp_path / "empty")
 
 

@@ -109,7 +109,7 @@ def test_a_held_out_signer(tmp_path: Path) -> None:
     assert {place: official[place] for place in places} == dict(
         zip(places, ("train", "test", "train", "test"), strict=True)
     )
-    held_out = {clip.annotation_id: clip.split for clip in clips_of(folder, held_out="02")}
+    held_out = {clip.annotation_id: clip.split for clip in clips_of(folder, held_out=2)}
     assert [held_out[place] for place in places] == ["train", "val", "test", "test"]
 
 

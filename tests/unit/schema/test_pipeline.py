@@ -47,7 +47,7 @@ def test_speed_politeness_and_places_change_no_bytes(setting: str) -> None:
         "fetch.max_bytes=1000",
         "normalise.fps=30",
         "normalise.fps=null",
-        "normalise.crf=20",
+        "normalise.crf=23",
         "pose={}",
         "pose.blazepose.face=true",
         "quality.min_body=0.5",
