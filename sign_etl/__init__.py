@@ -1,3 +1,3 @@
-"""sign-etl: verified, reproducible WebDataset shards with keypoints from sign-language data sets."""
+"""sign-etl: reproducible WebDataset shards with keypoints from sign-language data sets."""
 
 __version__ = "0.1.0"

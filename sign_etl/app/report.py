@@ -65,9 +65,9 @@ def findings(hygiene: HygienePart, kinds: Sequence[Finding]) -> list[str]:
     said = []
     for kind in dict.fromkeys(kinds):
         if kind == "leaks" and hygiene.leaks:
-            said.append(leak_words(hygiene))
+            said.append(_leak_words(hygiene))
         elif kind == "signers" and hygiene.signers.total:
-            said.append(f"{hygiene.signers.total:,} signers are in more than one split")
+            said.append(f"splits share {_counted(hygiene.signers.total, 'signer')}")
         elif kind == "classes" and hygiene.missing:
             splits = ", ".join(
                 f"{one.annotated + one.lost:,} {one.split}" for one in hygiene.missing
@@ -76,14 +76,18 @@ def findings(hygiene: HygienePart, kinds: Sequence[Finding]) -> list[str]:
     return said
 
 
-def leak_words(hygiene: HygienePart) -> str:
+def _leak_words(hygiene: HygienePart) -> str:
     """The leaks of a build, in words."""
     parts = [
-        (hygiene.sources.total, "sources"),
-        (hygiene.exact.across_splits if hygiene.exact else 0, "pairs of identical clips"),
-        (hygiene.near.copies.across_splits if hygiene.near else 0, "pairs of near-identical clips"),
+        (hygiene.sources.total, "source", ""),
+        (hygiene.exact.across_splits if hygiene.exact else 0, "pair", " of identical clips"),
+        (
+            hygiene.near.copies.across_splits if hygiene.near else 0,
+            "pair",
+            " of near-identical clips",
+        ),
     ]
-    counted = ", ".join(f"{count:,} {noun}" for count, noun in parts if count)
+    counted = ", ".join(f"{_counted(count, noun)}{rest}" for count, noun, rest in parts if count)
     return f"splits share content: {counted}"
 
 
@@ -214,6 +218,10 @@ def _spread(values: Sequence[float]) -> SpreadPart | None:
     points = np.percentile(np.array(values, np.float64), (0, 5, 50, 95, 100))
     least, p5, median, p95, most = (round(float(point), 3) for point in points)
     return SpreadPart(least=least, p5=p5, median=median, p95=p95, most=most)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _most_frequent(counts: Mapping[str, int], number: int) -> dict[str, Any]:

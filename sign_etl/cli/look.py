@@ -29,6 +29,10 @@ def status(build: Build, as_json: AsJson = False, verbose: Verbose = 0) -> None:
     facts = status(build)
     out.data(Status.model_validate(facts).to_json(), schema=Status.command)
     out.facts(facts)
+    if facts["retryable"]:
+        out.note(
+            f"{count_text(facts['retryable'], 'clip')} may come back: the same `ingest` tries again"
+        )
 
 
 @command(app, "verify", examples=("sign-etl verify builds/wlasl100",))

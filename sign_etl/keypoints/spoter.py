@@ -32,10 +32,10 @@ from sign_etl.keypoints.ranges import read_row
 from sign_etl.schema.keypoint_set import KeypointSet
 from sign_etl.schema.layouts import layout
 from sign_etl.schema.outcome import Reason
+from sign_etl.schema.spoter import column_names
 
 MAX_CELL: Final = 1 << 24
 _POINTS: Final = layout("spoter-54")
-_FINGERS: Final = {"index": "index", "middle": "middle", "ring": "ring", "pinky": "little"}
 _NECK: Final = _POINTS.index("neck")
 _SHOULDERS: Final = (_POINTS.index("left_shoulder"), _POINTS.index("right_shoulder"))
 
@@ -65,21 +65,6 @@ class Spoter:
         keypoints, odd = standard(coordinates, None, _POINTS)
         fps = _number(cells, "fps", "video_fps")
         return Imported(keypoints, _POINTS.name, fps, width, height, units, frozenset(flags) | odd)
-
-
-def column_names(point: str) -> tuple[str, ...]:
-    """What SPOTER tables call a point of ours, without `_X`; both spellings for hands."""
-    side, hand, joint = point.partition("_hand_")
-    if not hand:
-        first, *rest = point.split("_")
-        return (first + "".join(word.capitalize() for word in rest),)
-    finger, _, bone = joint.partition("_")
-    name = "wrist"
-    if finger == "thumb":
-        name = "thumb" + {"tip": "Tip", "ip": "IP", "mcp": "MP", "cmc": "CMC"}[bone]
-    elif bone:
-        name = _FINGERS[finger] + ("Tip" if bone == "tip" else bone.upper())
-    return f"{name}_{side}", f"{name}_{0 if side == 'left' else 1}"
 
 
 def _cells(header: str, row: str) -> dict[str, str]:

@@ -123,21 +123,25 @@ def _hugging_face(name: str, revision: str | None, path: str, into: Path) -> Pat
             f"Hugging Face has no data set `{name}`, or not for you",
             hint=f"look at {page}; if it is private, log in: `hf auth login` (or set HF_TOKEN)",
         ) from None
-    except LocalEntryNotFoundError:  # what is raised where the hub does not answer
-        raise _unreachable("Hugging Face", name) from None
+    except LocalEntryNotFoundError as error:  # over every answer that gives no file
+        raise _refused(name, page, error.__cause__) from None
     except (EntryNotFoundError, RevisionNotFoundError, HFValidationError):
         raise AccessError(
             f"the data set `{name}` of Hugging Face holds no `{path}`",
             hint=f"look at {page}, {_BY_HAND}",
         ) from None
     except HfHubHTTPError as error:
-        status = getattr(error.response, "status_code", None)
-        if status in (401, 403):
-            raise AccessError(
-                f"Hugging Face refuses `{name}` with status {status}",
-                hint=f"look at {page} and log in: `hf auth login` (or set HF_TOKEN)",
-            ) from None
-        raise _unreachable("Hugging Face", name) from None
+        raise _refused(name, page, error) from None
+
+
+def _refused(name: str, page: str, error: BaseException | None) -> AccessError:
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status in (401, 403):
+        return AccessError(
+            f"Hugging Face refuses `{name}` with status {status}",
+            hint=f"look at {page} and log in: `hf auth login` (or set HF_TOKEN)",
+        )
+    return _unreachable("Hugging Face", name)
 
 
 def _google_drive(file_id: str, path: Path, stop: threading.Event | None) -> Path:

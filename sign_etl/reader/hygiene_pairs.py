@@ -23,8 +23,9 @@ MIN_SHARED = 0.5
 PAIRS_AT_ONCE = 16_384
 ROUNDING = 1e-3
 """What a sum of squares in float32 may be wrong by; the pair is then looked at exactly."""
-OFTEN_KNOWN = 0.95
-"""Share of rows that must know a number for it to take part in projections."""
+OFTEN_KNOWN = 0.98
+"""Share of rows that must know a number for it to take part in projections; copies among the few
+that do not know it may be missed."""
 TABLES = 24
 PROJECTIONS = 8
 CELL_WIDTHS = 4.0
@@ -66,7 +67,7 @@ def close_pairs(
         seed: of the random projections.
         exact_up_to: largest N for which every pair is compared.
     """
-    flat = prints.reshape(len(prints), -1)
+    flat = prints.reshape(len(prints), prints.shape[1] * 2)
     exact = len(flat) <= exact_up_to
     found = _all(flat, threshold) if exact else _likely(flat, threshold, seed)
     rows = list(found)
@@ -114,7 +115,7 @@ def _likely(flat: Floats, threshold: float, seed: int) -> Iterator[tuple[Ints, F
     random = np.random.default_rng(seed)
     # Points that are often unknown (hands) would throw copies into different cells.
     known = np.isfinite(flat)
-    often = known.mean(axis=0) >= OFTEN_KNOWN
+    often = known.mean(axis=0) >= min(OFTEN_KNOWN, known.mean(axis=0).max())
     means = np.nan_to_num(flat).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     filled = np.where(known, flat, means)[:, often].astype(np.float32)
     # A root mean square of points is this much shorter than the length of the whole vector.

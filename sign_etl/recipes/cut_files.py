@@ -1,4 +1,4 @@
-"""Whether the user's files are whole videos or cut already, where a data set goes about as both."""
+"""Whether a user's files are whole videos or already cut: some data sets circulate as both."""
 
 from __future__ import annotations
 

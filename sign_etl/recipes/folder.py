@@ -91,7 +91,7 @@ class Folder(BaseRecipe):
             yield from read_clips(mine.annotations, dataset, mine.language, trimmed=trimmed)
             return
         for file in files:
-            yield _clip_of_file(file, dataset, mine.language)
+            yield clip_of_file(file, dataset, mine.language)
 
     def fixture(self, root: Path) -> Mapping[str, Any]:
         """Three small videos and their table, with labels in Greek letters and one span."""
@@ -120,7 +120,15 @@ class Folder(BaseRecipe):
 RECIPE: Recipe = Folder()
 
 
-def _clip_of_file(file: str, dataset: str, language: str) -> Clip:
+def clip_of_file(file: str, dataset: str, language: str, *, keypoints: str | None = None) -> Clip:
+    """The clip of a file whose folders say split and label.
+
+    Args:
+        file: path relative to --media.
+        dataset: name for the key.
+        language: ISO 639-3 code.
+        keypoints: their format, where the file is no video.
+    """
     # Composed accents in ids, whatever the disk has: keys must not depend on the file system.
     name = unicodedata.normalize("NFC", file)
     *folders, _ = name.split("/")
@@ -130,7 +138,7 @@ def _clip_of_file(file: str, dataset: str, language: str) -> Clip:
         key=clip_key(dataset, name, name),
         dataset=dataset,
         annotation_id=name,
-        source=Source(id=name, names=(file,)),
+        source=Source(id=name, names=(file,), keypoints=keypoints),
         split=split,
         label=labels[-1] if labels else None,
         language=language,

@@ -6,7 +6,7 @@ import math
 import posixpath
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +32,14 @@ _CLOCK = re.compile(r"(?:(\d+):)?([0-5]?\d):([0-5]?\d(?:[.,]\d+)?)")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 
-def read_clips(path: Path, dataset: str, language: str, *, trimmed: bool) -> Iterator[Clip]:
+def read_clips(
+    path: Path,
+    dataset: str,
+    language: str,
+    *,
+    trimmed: bool,
+    keypoints: Callable[[str], str] | None = None,
+) -> Iterator[Clip]:
     """The clips of a table, in its order.
 
     Args:
@@ -40,6 +47,8 @@ def read_clips(path: Path, dataset: str, language: str, *, trimmed: bool) -> Ite
         dataset: name for the keys.
         language: code for rows that name none.
         trimmed: the files hold the spans only and must not be cut.
+        keypoints: the format of keypoints in a file, where the files are no videos; then a column
+            `part` says which part of the file is meant.
 
     Raises:
         AnnotationError: a column is missing, a row contradicts something, an id stands twice.
@@ -49,7 +58,7 @@ def read_clips(path: Path, dataset: str, language: str, *, trimmed: bool) -> Ite
     seen: dict[str, int] = {}
     spans: dict[str, tuple[float, float | None]] = {}
     for row in table.rows:
-        clip = _clip(_Reader(table.name, row), dataset, language, trimmed=trimmed)
+        clip = _clip(_Reader(table.name, row), dataset, language, trimmed, keypoints)
         if clip.annotation_id in seen:
             raise AnnotationError(
                 f"{table.name}: duplicate clip id `{clip.annotation_id}` in rows "
@@ -89,18 +98,32 @@ def _similar(wanted: str, columns: tuple[str, ...] | list[str]) -> str | None:
     return by_lower[hint.split("`")[1]] if hint else None
 
 
-def _clip(row: _Reader, dataset: str, language: str, *, trimmed: bool) -> Clip:
+def _clip(
+    row: _Reader,
+    dataset: str,
+    language: str,
+    trimmed: bool,
+    keypoints: Callable[[str], str] | None,
+) -> Clip:
     file = row.file()
     start_s, end_s = row.span_s()
-    annotation_id = row.text("id") or _derived_id(file, start_s, end_s)
     split, extra = row.split(), row.extra()
+    part = extra.pop("part", None) if keypoints else None
+    source_id = file if part is None else f"{file}#{part}"
+    annotation_id = row.text("id") or _derived_id(source_id, start_s, end_s)
     if split != (row.text("split") or ""):
         extra["split"] = row.text("split") or ""
     return Clip(
-        key=clip_key(dataset, annotation_id, file, start_s, end_s),
+        key=clip_key(dataset, annotation_id, source_id, start_s, end_s),
         dataset=dataset,
         annotation_id=annotation_id,
-        source=Source(id=file, names=_names(file), trimmed=trimmed),
+        source=Source(
+            id=source_id,
+            names=_names(file),
+            trimmed=trimmed,
+            keypoints=keypoints(file) if keypoints else None,
+            part=part,
+        ),
         split=split,
         label=row.text("label"),
         gloss=row.text("gloss"),

@@ -13,7 +13,7 @@ from typing import Final
 SIZE: Final = 468
 _FIRST_LEFT: Final = 248
 _MID_LINE: Final = frozenset(
-    (*range(0, 3), *range(4, 7), *range(8, 20), 94, 151, 152, 164, 168, 175, 195, 197, 199, 200)
+    (*range(3), *range(4, 7), *range(8, 20), 94, 151, 152, 164, 168, 175, 195, 197, 199, 200)
 )
 _RIGHT: Final = tuple(number for number in range(_FIRST_LEFT) if number not in _MID_LINE)
 _MIRROR: Final = {right: _FIRST_LEFT + rank for rank, right in enumerate(_RIGHT)}

@@ -34,7 +34,9 @@ LIMIT_S = 120
 @pytest.fixture(scope="module")
 def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write_videos(
-        tmp_path_factory.mktemp("media"), [f"word{n % 5}/v{n:02}.mp4" for n in range(CLIPS)]
+        tmp_path_factory.mktemp("media"),
+        [f"word{n % 5}/v{n:02}.mp4" for n in range(CLIPS)],
+        frames=40,
     )
     (folder / "word0" / "page.mp4").write_text("<html>gone</html>")
     return folder
@@ -148,6 +150,8 @@ def test_the_second_ctrl_c_does_not_wait(media: Path, quiet: dict[str, str], out
     output, _ = process.communicate(timeout=LIMIT_S)
     assert process.returncode == 130, output
     assert "Traceback" not in output
+    # It was not waited for; awake again, it sees that its parent is gone.
+    child.resume()
     assert all_gone(started)
     assert not (out / "manifest.json").exists()
     sign_etl(*arguments(media, out))
@@ -181,8 +185,11 @@ def test_a_stopped_run_on_ray_goes_on(media: Path, quiet: dict[str, str], out: P
 
 def test_two_runs_at_once_on_one_build(media: Path, quiet: dict[str, str], out: Path) -> None:
     process = start(*arguments(media, out))
-    wait_for(lambda: journal_lines(out) >= 1, process, LIMIT_S)
+    wait_for(lambda: journal_lines(out) >= 5 and bool(guarded_children(process)), process, LIMIT_S)
+    [child] = guarded_children(process)
+    child.suspend()
     refused = sign_etl(*arguments(media, out), expect=2)
+    child.resume()
     assert refused.stdout == ""
     assert refused.stderr.splitlines() == [
         f"error: another run is working on {out}",

@@ -92,12 +92,17 @@ def truth_setup(**changes: Any) -> PoseSetup:
     return PoseSetup(**(facts | changes))
 
 
-def write_videos(folder: Path, names: Iterable[str], **spec: Any) -> Path:
-    """A folder with a small video for each name, no two with equal bytes; returns the folder."""
+def write_videos(folder: Path, names: Iterable[str], *, frames: int = 5, **spec: Any) -> Path:
+    """A folder with a small video for each name; returns the folder.
+
+    Each has a frame more than the one before, so that no two have equal bytes.
+    """
     for number, name in enumerate(names):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_video(path, VideoSpec(**({"count": 5 + number, "width": 96, "height": 64} | spec)))
+        write_video(
+            path, VideoSpec(**({"count": frames + number, "width": 96, "height": 64} | spec))
+        )
     return folder
 
 

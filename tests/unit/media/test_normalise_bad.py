@@ -312,6 +312,7 @@ def test_outline_of_rubbish(tmp_path: Path) -> None:
 
 def test_every_flag_is_explained() -> None:
     folder = Path(stage.__file__).parent
-    code = "".join((folder / name).read_text() for name in ("cut.py", "output.py", "picture.py"))
-    used = re.findall(r'flags\.(?:add|append)\("([a-z-]+)"\)', code)
+    names = ("cut.py", "output.py", "picture.py", "pictures.py")
+    code = "".join((folder / name).read_text() for name in names)
+    used = re.findall(r'(?:flags\.(?:add|append)\(|return \{)"([a-z-]+)"[)}]', code)
     assert set(used) == set(stage.FLAGS)

@@ -1,0 +1,217 @@
+"""Lists of videos as SignVLM, EVL and VideoMAE (and so the ICDM 2024 demo) read them.
+
+    https://github.com/MCG-NJU/VideoMAE        https://github.com/Hamzah-Luqman/signVLM
+
+One clip a line, `PATH LABEL`, with a tab or a blank in between and no header; `train.csv`,
+`val.csv`, `test.csv` or names with these words in them. What one must know:
+
+* A path may hold blanks, so the label is what stands last. A third column (VideoMAE's lists for
+  pre-training have one) is kept as `extra`.
+* A path without extension stands for `.mp4`; absolute paths are looked up below --media.
+* SignVLM also reads folders of frames, named as the video without extension: say `frames_fps`.
+* Labels are numbers; `names` (one name a line, or `number<tab>name`) gives their words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pydantic import Field
+
+from sign_etl.core.errors import AnnotationError, UsageError
+from sign_etl.core.files import write_bytes
+from sign_etl.core.folder_index import has_media_extension
+from sign_etl.recipes.base import BaseRecipe, DatasetCard, Recipe, RecipeOptions, own
+from sign_etl.schema.clip import Clip, Source, clip_key
+
+EXTENSIONS = (".csv", ".txt", ".list", ".lst", ".tsv")
+_SPLITS = {"train": "train", "trainval": "train", "val": "val", "valid": "val", "test": "test"}
+_WORD = re.compile(r"[a-z]+")
+_TABBED = re.compile(r"(?P<path>[^\t]+)\t\s*(?P<label>\d+)(?:\s+(?P<more>\S.*))?")
+_BLANKS = re.compile(r"(?P<path>\S.*?)\s+(?P<label>\d+)(?:\s+(?P<more>\d+))?")
+
+
+class ListFileOptions(RecipeOptions):
+    """Options of `list-file`."""
+
+    frames_fps: float | None = Field(default=None, gt=0, le=1000)
+    """Set where the clips are folders of pictures: how many of them are a second."""
+    names: Path | None = None
+    """File with the names of the classes: one a line, or `number<tab>name`."""
+    language: str = Field(default="und", pattern=r"^[a-z]{3}$")
+    """ISO 639-3 code of the sign language."""
+
+
+class ListFile(BaseRecipe):
+    """The recipe."""
+
+    name = "list-file"
+    version = "1"
+    card = DatasetCard(
+        title="Lists of videos with class numbers (VideoMAE, SignVLM)",
+        homepage="https://github.com/MCG-NJU/VideoMAE",
+        language="und",
+        task="isolated",
+        licence="that of the data set in them",
+        access="local",
+        citation="yours",
+        layout_evidence="docs",
+        notes=(
+            "--annotations names a list or the folder with the lists, --media that of the videos.",
+            "For folders of frames say `frames_fps: 25`.",
+        ),
+    )
+
+    def options(self, raw: Mapping[str, Any]) -> ListFileOptions:
+        """See `Recipe`."""
+        return ListFileOptions.model_validate(dict(raw))
+
+    def labels(self, root: Path, options: RecipeOptions) -> list[str] | None:
+        """The classes in the order of their numbers."""
+        mine = own(options, ListFileOptions)
+        if mine.names is not None:
+            return _names(mine.names)
+        highest = max(
+            (int(row.label) for path, _ in _lists(mine) for row in _rows(path)), default=0
+        )
+        return [str(number) for number in range(highest + 1)]
+
+    def clips(self, root: Path, options: RecipeOptions, dataset: str) -> Iterator[Clip]:
+        """See `Recipe`.
+
+        Raises:
+            UsageError: there is no list.
+            AnnotationError: a line is no `PATH LABEL`, names a class that has no name, or a clip
+                stands in a list twice.
+        """
+        mine = own(options, ListFileOptions)
+        words = _names(mine.names) if mine.names is not None else None
+        for path, split in _lists(mine):
+            seen: set[str] = set()
+            for row in _rows(path):
+                if words is not None and int(row.label) >= len(words):
+                    raise row.wrong(f"class {row.label} has no name in {mine.names}")
+                if row.file in seen:
+                    raise row.wrong(f"`{row.file}` stands here twice")
+                seen.add(row.file)
+                label = str(int(row.label))
+                stem = str(PurePosixPath(row.file).with_suffix(""))
+                annotation_id = f"{path.stem}/{stem if has_media_extension(row.file) else row.file}"
+                source = stem if mine.frames_fps and has_media_extension(row.file) else row.file
+                yield Clip(
+                    key=clip_key(dataset, annotation_id, source, slug=f"{label}-{stem}"),
+                    dataset=dataset,
+                    annotation_id=annotation_id,
+                    source=Source(
+                        id=source,
+                        names=(source, source.rpartition("/")[2]),
+                        trimmed=True,
+                        frames_fps=mine.frames_fps,
+                    ),
+                    split=split,
+                    label=label if words is None else words[int(row.label)],
+                    language=mine.language,
+                    extra={"column_3": row.more} if row.more else {},
+                )
+
+    def fixture(self, root: Path) -> Mapping[str, Any]:
+        """Three lists, with tabs, blanks and a third column, over four videos."""
+        from sign_etl.recipes.fixture_signing import write_clip
+
+        videos = ("01/a b.mp4", "01/b.mp4", "02/-c.mp4", "03/d.mp4")
+        for seed, name in enumerate(videos):
+            write_clip(root / "videos" / name, seed=seed)
+        lists = {
+            "train.csv": "01/a b.mp4 0\n01/b.mp4 1 0\n",
+            "val.csv": "02/-c.mp4 1\n",
+            "SL_03-test.txt": "03/d\t0\n",
+        }
+        for name, text in lists.items():
+            write_bytes(root / "lists" / name, text.encode())
+        write_bytes(root / "names.txt", "0\tdrink\n1\tbook\n".encode())
+        return {
+            "media": root / "videos",
+            "annotations": root / "lists",
+            "names": root / "names.txt",
+            "language": "zxx",
+        }
+
+
+RECIPE: Recipe = ListFile()
+
+
+class _Row:
+    """One line of a list."""
+
+    def __init__(self, path: Path, number: int, line: str) -> None:
+        self._place = f"{path.name}: line {number}"
+        found = _TABBED.fullmatch(line) or _BLANKS.fullmatch(line)
+        if found is None:
+            error = self.wrong("is no `PATH LABEL`, the label a number")
+            error.hint = "the label stands last, behind a tab or a blank"
+            raise error
+        self.file = found["path"].strip().lstrip("/").removeprefix("./")
+        self.label = found["label"]
+        self.more = found["more"]
+        if not self.file or ".." in self.file.split("/"):
+            raise self.wrong(f"`{found['path']}` is outside of the folder")
+
+    def wrong(self, what: str) -> AnnotationError:
+        return AnnotationError(f"{self._place} {what}")
+
+
+def _rows(path: Path) -> Iterator[_Row]:
+    for number, line in enumerate(_lines(path), start=1):
+        if line.strip():
+            yield _Row(path, number, line)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        reason = (error.strerror or "unreadable").lower()
+        raise AnnotationError(f"cannot read `{path}`: {reason}") from error
+    except UnicodeDecodeError as error:
+        raise AnnotationError(f"{path.name}: is no UTF-8") from error
+
+
+def _lists(options: ListFileOptions) -> list[tuple[Path, str]]:
+    """The lists with their splits, in the order train, val, test."""
+    place = options.annotations
+    if place is None:
+        raise UsageError("`list-file` needs a list", hint="add --annotations FILE or DIR")
+    if place.is_file():
+        return [(place, _split(place))]
+    lists = [
+        (path, split)
+        for path in sorted(place.glob("*"))
+        if path.suffix.lower() in EXTENSIONS and (split := _split(path))
+    ]
+    if not lists:
+        raise UsageError(
+            f"no list in `{place}`: looked for names with train, val or test in them",
+            hint="name one list with --annotations",
+        )
+    return sorted(lists, key=lambda entry: (list(_SPLITS.values()).index(entry[1]), entry[0].name))
+
+
+def _split(path: Path) -> str:
+    """The last word of the name that is a split; empty if none is."""
+    words = [_SPLITS[word] for word in _WORD.findall(path.stem.lower()) if word in _SPLITS]
+    return words[-1] if words else ""
+
+
+def _names(path: Path) -> list[str]:
+    """Class names in the order of their numbers."""
+    lines = [line for line in _lines(path) if line.strip()]
+    pairs = [line.split("\t", 1) for line in lines]
+    if all(len(pair) == 2 and pair[0].strip().isdigit() for pair in pairs):
+        numbered = {int(number): name.strip() for number, name in pairs}
+        if sorted(numbered) != list(range(len(lines))):
+            raise AnnotationError(f"{path.name}: does not number the classes from 0")
+        return [numbered[number] for number in range(len(lines))]
+    return [line.strip() for line in lines]
