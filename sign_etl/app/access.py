@@ -172,7 +172,7 @@ def _check_cookies(config: FetchConfig) -> None:
     if config.cookies_file is None:
         return
     try:
-        path = config.cookies_file.expanduser()
+        path = Path(config.cookies_file).expanduser()
         mode = path.stat().st_mode
         with path.open("rb"):
             pass

@@ -12,7 +12,11 @@ from sign_etl.schema.replies import DatasetPart, DatasetsInfo, DatasetsList
 
 
 def datasets(
-    *, language: str | None = None, task: str | None = None, access: str | None = None
+    *,
+    language: str | None = None,
+    task: str | None = None,
+    access: str | None = None,
+    licence: str | None = None,
 ) -> DatasetsList:
     """All data sets, or those that match.
 
@@ -20,6 +24,7 @@ def datasets(
         language: ISO 639-3 code of the sign language.
         task: as in `DatasetCard.task`.
         access: as in `DatasetCard.access`.
+        licence: a part of the licence's name, capitals or not.
 
     Raises:
         UsageError: no card may hold such a task or access.
@@ -34,6 +39,7 @@ def datasets(
             if language in (None, part.language)
             and task in (None, part.task)
             and access in (None, part.access)
+            and (licence is None or licence.casefold() in part.licence.casefold())
         )
     )
 
@@ -51,6 +57,8 @@ def dataset_info(name: str) -> DatasetsInfo:
         homepage=recipe.card.homepage,
         citation=recipe.card.citation,
         notes=recipe.card.notes,
+        terms=recipe.card.terms,
+        how_to=recipe.card.how_to,
         options=option_parts(recipe.options),
         pipelines=tuple(
             name for name, pipeline in bundled().items() if pipeline.dataset.recipe == recipe.name

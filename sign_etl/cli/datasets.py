@@ -27,6 +27,9 @@ def list_(
     access: Annotated[
         str | None, typer.Option(help="Only direct, links, form, login, local or none.")
     ] = None,
+    licence: Annotated[
+        str | None, typer.Option(help="Only licences whose name holds this, such as CC-BY.")
+    ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
@@ -35,14 +38,14 @@ def list_(
     from sign_etl.app.datasets import datasets
 
     out = Output.of(as_json=as_json, quiet=quiet)
-    reply = datasets(language=language, task=task, access=access)
+    reply = datasets(language=language, task=task, access=access, licence=licence)
     out.data(reply.to_json(), schema=reply.command)
     out.names(part.name for part in reply.datasets)
     if not reply.datasets:
         out.note("no data set matches")
         return
     out.table(
-        ("name", "title", "language", "task", "clips", "access", "licence"),
+        ("name", "title", "language", "task", "clips", "access", "licence", "layout"),
         [
             (
                 part.name,
@@ -52,6 +55,7 @@ def list_(
                 None if part.clips is None else f"{part.clips:,}",
                 part.access,
                 part.licence,
+                "experimental" if part.layout_evidence == "memory" else part.layout_evidence,
             )
             for part in reply.datasets
         ],
@@ -81,6 +85,8 @@ def info(
             "task": card.task,
             "licence": card.licence,
             "access": card.access,
+            "how to": reply.how_to or None,
+            "terms": reply.terms or None,
             "clips": card.clips,
             "signers": card.signers,
             "download": None if card.download_bytes is None else size_text(card.download_bytes),

@@ -5,6 +5,7 @@ A frame is held only until it is written, so the memory does not grow with the l
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Final
 
@@ -29,14 +30,13 @@ class Cut:
     """One attempt to make the clip from an opened source."""
 
     def __init__(self, job: Job, source: Footage, is_cut: bool, *, from_begin: bool) -> None:
-        self._job = job
         self._config = config = job.config
         self._source = source
         self._is_cut = is_cut
         self._from_begin = from_begin
         self._flags: set[str] = set()
         header = source.header
-        self._check_rate(header.fps)
+        self._job = job = self._in_time_of(header.fps, job)
         if config.fps is None and header.fps is None:
             self._flags.add("fps-guessed")
         self._fps = tidy_rate(config.fps or header.fps or 25)
@@ -139,16 +139,26 @@ class Cut:
             raise Refused(Reason.PARTIAL, "damaged inside the span")
         self._flags.add("damaged")
 
-    def _check_rate(self, fps: Fraction | None) -> None:
-        declared = self._job.declared_fps
-        if declared is None or fps is None:
-            return
-        if abs(float(fps) - declared) > FPS_TOLERANCE * declared:
-            if self._config.fps_mismatch == "reject":
-                raise Refused(
-                    Reason.FPS_MISMATCH, f"{float(fps):.2f} instead of {declared:.2f} fps"
-                )
-            self._flags.add("fps-differs")
+    def _in_time_of(self, fps: Fraction | None, job: Job) -> Job:
+        """The job with its span in seconds of this source, whatever rate the annotators assumed."""
+        declared = job.declared_fps
+        if declared is None or fps is None or not self._differs(fps, declared):
+            return job
+        if self._config.fps_mismatch == "flag" or (not job.start_s and job.end_s is None):
+            return job
+        # They counted frames: frame n stands at n / fps, not at n / declared.
+        self._flags.add("span-rescaled")
+        scale = Fraction(declared).limit_denominator(1001) / fps
+        end_s = None if job.end_s is None else job.end_s * scale
+        return replace(job, start_s=job.start_s * scale, end_s=end_s)
+
+    def _differs(self, fps: Fraction, declared: float) -> bool:
+        if abs(float(fps) - declared) <= FPS_TOLERANCE * declared:
+            return False
+        if self._config.fps_mismatch == "reject":
+            raise Refused(Reason.FPS_MISMATCH, f"{float(fps):.2f} instead of {declared:.2f} fps")
+        self._flags.add("fps-differs")
+        return True
 
     def _check_longest(self, source_s: Fraction) -> None:
         end_s = source_s if self._job.end_s is None else min(source_s, self._job.end_s)
@@ -179,8 +189,9 @@ class Cut:
         if frames / self._fps < self._config.min_duration_s:
             raise Refused(Reason.TOO_SHORT, f"{frames} frames")
         steps = np.diff(np.array([float(time_s) for time_s in self._times_s]))
-        if header.fps is None and len(steps):
-            self._check_rate(tidy_rate(1 / max(float(np.median(steps)), 1e-3)))
+        if header.fps is None and self._job.declared_fps is not None and len(steps):
+            seen = tidy_rate(1 / max(float(np.median(steps)), 1e-3))
+            self._differs(seen, self._job.declared_fps)
         aspect = header.pixel_aspect
         return {
             "source": {

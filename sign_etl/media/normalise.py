@@ -43,6 +43,7 @@ FLAGS: Final[dict[str, str]] = {
     "pictures-mixed": "a folder's pictures follow more than one kind of name; all are shown",
     "pixel-aspect-ignored": "an impossible pixel aspect ratio",
     "rotation-ignored": "a rotation by an angle that is no multiple of 90 degrees",
+    "span-rescaled": "frame numbers were counted at another rate; the span follows the frames",
     "starts-late": "the first frame comes well after the begin of the span",
     "time-gap": "no frame for more than a second",
     "timestamps-mended": "timestamps were missing or went backwards",

@@ -156,6 +156,7 @@ def download(
         Stopped: `stop` was set.
     """
     from yt_dlp import YoutubeDL
+    from yt_dlp.cookies import CookieLoadError
     from yt_dlp.utils import YoutubeDLError
 
     watch = _Hook(config, stop)
@@ -194,6 +195,8 @@ def download(
         return Trouble(Reason.TOO_LARGE)
     except _TooSlow:
         return Trouble(Reason.TIMEOUT, "total time")
+    except CookieLoadError:
+        return Trouble(Reason.MISSING_TOOL, "cookies file")
     except YoutubeDLError as error:
         check_stop(stop)
         return classify(error, has_runtime=youtube_runtime() is not None)
@@ -212,7 +215,7 @@ def _cookies(config: FetchConfig) -> io.StringIO | None:
     """
     if config.cookies_file is None:
         return None
-    return io.StringIO(config.cookies_file.expanduser().read_text(encoding="utf-8"))
+    return io.StringIO(Path(config.cookies_file).expanduser().read_text(encoding="utf-8"))
 
 
 class _TooLarge(Exception):

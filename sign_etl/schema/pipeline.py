@@ -6,7 +6,6 @@ here as a mapping and validated by its owner when the pipeline is resolved.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -86,7 +85,7 @@ class FetchConfig(Settings):
     """Seconds of transfer for one archive (or part) in one run; the next run goes on from there."""
     keep_archives: bool = False
     """Keep downloaded archives after they were unpacked."""
-    cookies_file: Path | None = None
+    cookies_file: str | None = None
     """Cookies for YouTube, as a browser add-on exports them (Netscape format), for videos that
     want a login or proof of a person. Only read, never written, never part of a build."""
     allow_private_hosts: bool | tuple[str, ...] = False
@@ -131,9 +130,10 @@ class NormaliseConfig(Settings):
     """Longer clips are excluded."""
     max_pixels: int = Field(default=8192 * 4320, gt=0)
     """Width x height of a source above which it is refused unread."""
-    fps_mismatch: Literal["flag", "reject"] = "flag"
-    """What to do where the source's frame rate is not the one that the annotations assume. Spans
-    are in seconds, so the cut is right either way where the annotators counted played frames."""
+    fps_mismatch: Literal["flag", "rescale", "reject"] = "flag"
+    """What to do where the source's frame rate is not the one that the annotations assume. `flag`
+    cuts by seconds, right where they counted on a copy at their rate (WLASL). `rescale` cuts by
+    frame numbers, right where they counted on this very file. It is in the ledger either way."""
     partial: Literal["reject", "flag"] = "reject"
     """What to do where the source breaks off inside the span."""
     timeout_s: float = Field(default=120.0, gt=0)

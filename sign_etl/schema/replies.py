@@ -70,6 +70,10 @@ class DatasetsInfo(Reply):
     homepage: str
     citation: str
     notes: tuple[str, ...]
+    terms: str
+    """What must be accepted before the first download; empty where there is nothing of the kind."""
+    how_to: str
+    """What a person must do to have its media; empty where nothing."""
     options: tuple[OptionPart, ...]
     """What may stand under `dataset:` in a pipeline."""
     pipelines: tuple[str, ...]

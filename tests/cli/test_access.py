@@ -173,7 +173,7 @@ def test_a_licence_is_accepted_and_recorded(
     assert [(event["dataset"], event["accepted"]) for event in accepted] == [
         ("shut-terms", "C-UDA-1.0")
     ]
-    assert accepted[0]["at"] > 1_600_000_000
+    assert accepted[0]["at"]
     notes = [json.loads(path.read_text()) for path in tmp_path.rglob("licence.json")]
     assert [note["licence"] for note in notes] == ["C-UDA-1.0"]
     assert notes[0]["accepted_at"]

@@ -17,7 +17,8 @@ def test_datasets_list(sign_etl: Any, reply: Any) -> None:
     done = sign_etl("datasets", "list")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert lines[0].split() == ["name", "title", "language", "task", "clips", "access", "licence"]
+    heads = ["name", "title", "language", "task", "clips", "access", "licence", "layout"]
+    assert lines[0].split() == heads
     assert "\x1b" not in done.stdout
     names = [part["name"] for part in reply("datasets", "list")["datasets"]]
     assert {"demo", "folder", "wlasl"} <= set(names)
@@ -31,6 +32,9 @@ def test_datasets_list_filters(reply: Any, sign_etl: Any) -> None:
     local = reply("datasets", "list", "--access", "local")["datasets"]
     assert "folder" in [part["name"] for part in local]
     assert "wlasl" not in [part["name"] for part in local]
+    free = reply("datasets", "list", "--licence", "cc0")["datasets"]
+    assert "demo" in [part["name"] for part in free]
+    assert all("CC0" in part["licence"] for part in free)
     nothing = sign_etl("datasets", "list", "--language", "xxx")
     assert (nothing.returncode, nothing.stdout) == (0, "")
     assert "no data set matches" in nothing.stderr

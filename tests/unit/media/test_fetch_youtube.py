@@ -365,3 +365,43 @@ def test_what_youtube_gives_is_judged_like_any_file(
         f"https://youtu.be/{ID}", tmp_path / "a", config=FetchConfig(), gate=gate, stop=None
     )
     assert words(found) == ("not-media", "playlist")
+
+
+JAR = "# Netscape HTTP Cookie File\n127.0.0.1\tFALSE\t/\tFALSE\t0\tSID\to-so-secret\n"
+
+
+def test_cookies_are_sent_and_their_file_is_left_alone(
+    server: TroubleServer, tmp_path: Path
+) -> None:
+    jar = tmp_path / "cookies.txt"
+    jar.write_text(JAR)
+    jar.chmod(0o400)
+    config = FetchConfig(cookies_file=str(jar))
+    into = tmp_path / "into"
+    into.mkdir()
+    found = youtube.download(
+        server.url("ok/a.mp4"), into / "clip", config=config, stop=None, extractors=(".*",)
+    )
+    assert found == into / "clip", found
+    sent = {logged.headers.get("cookie") for logged in server.requests("ok/a.mp4")}
+    assert sent == {"SID=o-so-secret"}
+    assert jar.read_text() == JAR
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cookies.txt", "into"]
+    assert sorted(path.name for path in into.iterdir()) == ["clip"]
+
+
+def test_a_cookies_file_that_is_missing_here(tmp_path: Path) -> None:
+    """On another machine of a cluster, say."""
+    config = FetchConfig(cookies_file=str(tmp_path / "absent"))
+    found = youtube.download("http://127.0.0.1:9/", tmp_path / "x", config=config, stop=None)
+    assert found == Trouble(Reason.MISSING_TOOL, "cookies file")
+
+
+def test_a_cookies_file_that_is_none(server: TroubleServer, tmp_path: Path) -> None:
+    jar = tmp_path / "cookies.txt"
+    jar.write_text('{"SID": "o-so-secret"}')
+    config = FetchConfig(cookies_file=str(jar))
+    found = youtube.download(
+        server.url("ok/a.mp4"), tmp_path / "x", config=config, stop=None, extractors=(".*",)
+    )
+    assert found == Trouble(Reason.MISSING_TOOL, "cookies file")

@@ -276,6 +276,19 @@ def test_rate_that_the_annotations_do_not_assume(normalise: Normalise, tmp_path:
     assert reject.reason.from_bytes
 
 
+def test_spans_of_counted_frames_follow_the_frames(normalise: Normalise, tmp_path: Path) -> None:
+    source = write_video(tmp_path / "source.mp4", VideoSpec(count=90, fps=30))
+    # Frames 25 to 49 of this very file, called seconds by people who took it for 25 fps.
+    settings = {"declared_fps": 25, "fps_mismatch": "rescale", "fps": None}
+    facts = normalise(source, 1.0, 2.0, **settings)
+    assert facts["flags"] == ["fps-differs", "span-rescaled"]
+    assert read_numbers(tmp_path / "out.mp4") == list(range(25, 50))
+    facts = normalise(source, 1.0, 2.0, **settings | {"fps_mismatch": "flag"})
+    assert facts["flags"] == ["fps-differs"]
+    assert read_numbers(tmp_path / "out.mp4") == list(range(30, 60))
+    assert normalise(source, **settings)["flags"] == ["fps-differs"]
+
+
 def test_durations_are_limited(normalise: Normalise, tmp_path: Path) -> None:
     source = write_video(tmp_path / "source.mp4", VideoSpec(count=50))
     assert normalise(source, min_duration_s=2.1).reason.value == "too-short"
