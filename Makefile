@@ -40,7 +40,7 @@ SYSTEM_PACKAGES := libegl1 libgles2
 HAS_LIBRARIES = $(BIN)/python -c \
 	'import ctypes; ctypes.CDLL("libEGL.so.1"); ctypes.CDLL("libGLESv2.so.2")' 2>/dev/null
 
-.PHONY: help setup demo test lint types bench schemas screenshots pins clean libraries weights
+.PHONY: help setup demo test lint types bench schemas docs screenshots pins clean libraries weights
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ bench: $(SETUP_READY) weights ## the benchmarks, one after the other
 
 schemas: $(TEST_READY) ## write the published contracts in schemas/ anew
 	$(BIN)/python -m sign_etl.schema.publish
+
+docs: $(TEST_READY) ## write the README's table of data sets anew
+	$(BIN)/python -m sign_etl.app.docs README.md
 
 screenshots: demo ## draw the pictures of the README anew
 	mkdir -p $(PICTURES)

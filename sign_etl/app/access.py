@@ -171,15 +171,16 @@ def _check_cookies(config: FetchConfig) -> None:
     """Early and once, instead of once for each video."""
     if config.cookies_file is None:
         return
+    from sign_etl.media.cookies import read_cookies
+
+    path = Path(config.cookies_file).expanduser()
     try:
-        path = Path(config.cookies_file).expanduser()
+        read_cookies(path)
         mode = path.stat().st_mode
-        with path.open("rb"):
-            pass
-    except OSError:
+    except (OSError, ValueError):
         raise AccessError(
-            "the file of `fetch.cookies_file` cannot be read",
-            hint="export the cookies again, or take the setting away",
+            "the file of `fetch.cookies_file` cannot be read, or holds no cookies",
+            hint="export them in Netscape format (cookies.txt), or take the setting away",
         ) from None
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         log.warning("others may read your cookies: chmod 600 the file of `fetch.cookies_file`")

@@ -34,6 +34,7 @@ EXTRAS = {
     "blazepose": ("mediapipe",),
     "rtmpose": ("rtmlib", "onnxruntime"),
     "ray": ("ray", "pandas"),
+    "keypoints": ("pose-format",),
     "youtube": ("yt-dlp",),
     "train": ("torch", "webdataset", "decord"),
     "export": ("webdataset", "pandas"),

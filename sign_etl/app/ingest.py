@@ -90,6 +90,12 @@ def ingest(
             card = prepared.recipe.card
             events.write("licence", dataset=prepared.recipe.name, accepted=card.licence)
         with stop_on_signals() as stop:
+
+            def show(snapshot: Progress) -> None:
+                stop.keep()
+                if progress is not None:
+                    progress(snapshot)
+
             try:
                 engine.run(
                     prepared.plan,
@@ -99,7 +105,7 @@ def ingest(
                     lambda: _runner(request, prepared),
                     stop=stop,
                     events=events,
-                    progress=progress,
+                    progress=show,
                 )
             finally:
                 journal.close()

@@ -15,7 +15,8 @@ from sign_etl.core.places import cache_folder, default_store, weights_folder
 from sign_etl.core.store import Store
 from sign_etl.pose.base import BACKENDS
 from sign_etl.recipes.base import RECIPES, Recipe, RecipeOptions
-from sign_etl.run.plan import Plan, make_plan
+from sign_etl.run.plan import Plan
+from sign_etl.run.planning import make_plan
 from sign_etl.schema.pipeline import Pipeline
 from sign_etl.schema.records import STATE_FOLDER
 from sign_etl.stages.setup import PoseSetup, Setup

@@ -29,7 +29,7 @@ Out = Annotated[
     Path | None, typer.Option("--out", "-o", help="The build folder; default builds/NAME.")
 ]
 Media = Annotated[
-    Path | None, typer.Option("--media", help="Folder with the videos, instead of downloading.")
+    Path | None, typer.Option("--media", help="Folder with the files, instead of downloading.")
 ]
 Annotations = Annotated[Path | None, typer.Option("--annotations", help="The annotation file.")]
 MediaKind = Annotated[

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sign_etl.cli.frame import AsJson, Quiet, Verbose, command, group
 from sign_etl.cli.output import Output, size_text
+
+CONTRACT = "tests/contract/test_recipes.py"
 
 app = group("datasets", "Data sets: where they are and what they allow.")
 
@@ -103,3 +106,37 @@ def info(
             ("option", "type", "default", "meaning"),
             [(one.name, one.type, one.default, one.help) for one in reply.options],
         )
+
+
+@command(
+    app,
+    "new",
+    examples=(
+        "sign-etl datasets new my-words",
+        "sign-etl datasets new my-words --title 'My Words: a first data set'",
+    ),
+)
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name, such as my-words.")],
+    title: Annotated[str | None, typer.Option(help="Its full name.")] = None,
+    checkout: Annotated[
+        Path | None, typer.Option(help="The checkout of sign-etl; default this folder.")
+    ] = None,
+    as_json: AsJson = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Begin a new data set in a checkout: recipe, pipeline, test.
+
+    They work as they are, on a fixture of their own; CONTRIBUTING.md says what to change.
+    """
+    from sign_etl.app.new_dataset import new_dataset
+
+    out = Output.of(as_json=as_json)
+    reply = new_dataset(name, checkout or Path.cwd(), title=title)
+    out.data(reply.to_json(), schema=reply.command)
+    out.text(f"Wrote {', '.join(reply.written)}")
+    out.text(f"Added a line to {', '.join(reply.changed)}")
+    out.text(f"Change {reply.written[0]}, and try it:")
+    out.text(f"  python -m pytest {CONTRACT} -k {name}")
+    out.text(f"  python -m pytest {reply.written[-1]}")
+    out.text("  make docs    (the table of the README)")

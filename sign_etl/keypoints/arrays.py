@@ -65,6 +65,8 @@ def read_array(array: NDArray[Any], wanted: KeypointSet) -> Imported:
 def _split(array: NDArray[Any], kind: Layout) -> tuple[NDArray[Any], NDArray[Any] | None]:
     if array.dtype.kind not in "fiu":
         raise Refused(Reason.UNSUPPORTED_FORMAT, f"an array of {array.dtype.name}")
+    if array.ndim and not len(array):
+        return np.zeros((0, kind.size, kind.channels - 1), np.float32), None
     channels = array.size // max(1, len(array) * kind.size) if array.ndim in (2, 3) else 0
     fits = channels in (2, 3, 4) and array.size == len(array) * kind.size * channels
     if array.ndim == 3:
@@ -83,7 +85,7 @@ def _array(path: Path, size_bytes: int, changed_ns: int, named: bool, key: str) 
     if not named:
         found: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
         return found
-    with np.load(path, allow_pickle=False) as members:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as members:
         if not key and len(members.files) == 1:
             key = members.files[0]
         if key not in members.files:

@@ -19,6 +19,7 @@ from sign_etl.schema.keypoint_set import KeypointSet
 from sign_etl.schema.outcome import Reason
 
 GUESSED_FPS: Final = 25.0
+FASTEST_FPS: Final = 1000.0
 FPS_TOLERANCE: Final = 0.01
 NAN_BITS: Final = np.uint32(0x7FC00000)
 _LONGEST_DETAIL: Final = 120
@@ -81,14 +82,18 @@ def cut(
         detail = f"layout {found.layout}, the build has {wanted.layout}"
         raise Refused(Reason.UNSUPPORTED_FORMAT, detail)
     flags = set(found.flags)
-    fps = _fps(found, request["declared_fps"], wanted, flags)
+    fps = _fps(found, request["declared_fps"], wanted)
+    if fps is None:
+        flags.add("fps-guessed")
+        fps = GUESSED_FPS
+    scale = _checked_rate(found.fps, request["declared_fps"], request["fps_mismatch"], flags)
     frames = len(found.keypoints)
     if not frames:
         raise Refused(Reason.CORRUPT, "no frame")
-    first = math.ceil(request["start_s"] * fps - _EARLY)
+    first = math.ceil(request["start_s"] * scale * fps - _EARLY)
     last = frames
     if request["end_s"] is not None:
-        last = math.ceil(request["end_s"] * fps - _EARLY)
+        last = math.ceil(request["end_s"] * scale * fps - _EARLY)
         if last > frames:
             flags.add("end-clamped")
             last = frames
@@ -129,18 +134,24 @@ def cut(
     }
 
 
-def _fps(
-    found: Imported, declared_fps: float | None, wanted: KeypointSet, flags: set[str]
-) -> float:
+def _fps(found: Imported, declared_fps: float | None, wanted: KeypointSet) -> float | None:
     """What the file says goes before what the annotations say, and that before the option."""
-    if found.fps and declared_fps and abs(found.fps / declared_fps - 1) > FPS_TOLERANCE:
-        flags.add("fps-differs")
     fps = found.fps or declared_fps or wanted.fps
-    if fps is not None and not 0 < fps <= 1000:
+    if fps is not None and not 0 < fps <= FASTEST_FPS:
         raise Refused(Reason.CORRUPT, f"{fps:g} frames per second")
-    if fps is None:
-        flags.add("fps-guessed")
-    return fps or GUESSED_FPS
+    return fps
+
+
+def _checked_rate(
+    fps: float | None, declared_fps: float | None, policy: str, flags: set[str]
+) -> float:
+    """Compare with what the annotations assume; the factor that puts their seconds right."""
+    if not fps or not declared_fps or abs(fps / declared_fps - 1) <= FPS_TOLERANCE:
+        return 1.0
+    if policy == "reject":
+        raise Refused(Reason.FPS_MISMATCH, f"{fps:g} fps, the annotations say {declared_fps:g}")
+    flags.add("fps-differs")
+    return declared_fps / fps if policy == "rescale" else 1.0
 
 
 def _fraction(fps: float) -> Fraction:

@@ -22,6 +22,7 @@ from sign_etl.core.errors import DiskError
 from sign_etl.core.guard import Breach, Guard, Limits
 from sign_etl.schema.keypoint_set import KeypointSet
 from sign_etl.schema.outcome import Reason, Reject, StageName
+from sign_etl.schema.pipeline import NormaliseConfig
 
 VERSION: Final = "1"
 """Part of every fingerprint: another output means another version."""
@@ -59,8 +60,7 @@ def import_keypoints(
     start_s: float,
     end_s: float | None,
     declared_fps: float | None,
-    min_duration_s: float,
-    max_duration_s: float,
+    config: NormaliseConfig,
     wanted: KeypointSet,
     out: Path,
 ) -> dict[str, Any] | Reject:
@@ -75,8 +75,7 @@ def import_keypoints(
         start_s: begin of the clip in seconds.
         end_s: its end, None for the end of the source.
         declared_fps: frame rate that the annotations assume, None if they do not.
-        min_duration_s: shorter clips are excluded.
-        max_duration_s: longer clips are excluded.
+        config: the choices of the pipeline; only lengths and frame rates matter here.
         wanted: what the build expects of the file.
         out: the file to write, in a folder that exists; absent after a reject.
 
@@ -95,8 +94,7 @@ def import_keypoints(
             "start_s": start_s,
             "end_s": end_s,
             "declared_fps": declared_fps,
-            "min_duration_s": min_duration_s,
-            "max_duration_s": max_duration_s,
+            **choices(config),
             "wanted": asdict(wanted),
             "out": str(out.absolute()),
         },
@@ -106,6 +104,11 @@ def import_keypoints(
     if isinstance(outcome, Reject):
         out.unlink(missing_ok=True)
     return outcome
+
+
+def choices(config: NormaliseConfig) -> dict[str, Any]:
+    """What of `normalise` decides about imported keypoints."""
+    return config.model_dump(include={"min_duration_s", "max_duration_s", "fps_mismatch"})
 
 
 def _outcome(reply: Any, out: Path) -> dict[str, Any] | Reject:

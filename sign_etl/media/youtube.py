@@ -21,6 +21,7 @@ from typing import Any
 
 import httpx
 
+from sign_etl.media.cookies import read_cookies
 from sign_etl.media.fetched import Fetched, fetch_reject, inspect_file
 from sign_etl.media.politeness import PAUSED, HostGate, HostPaused, check_stop
 from sign_etl.media.trouble import Trouble
@@ -156,13 +157,12 @@ def download(
         Stopped: `stop` was set.
     """
     from yt_dlp import YoutubeDL
-    from yt_dlp.cookies import CookieLoadError
     from yt_dlp.utils import YoutubeDLError
 
     watch = _Hook(config, stop)
     try:
-        cookies = _cookies(config)
-    except (OSError, UnicodeError):
+        cookies = read_cookies(Path(config.cookies_file)) if config.cookies_file else None
+    except (OSError, ValueError):
         return Trouble(Reason.MISSING_TOOL, "cookies file")
     options: dict[str, Any] = {
         "quiet": True,
@@ -187,7 +187,8 @@ def download(
         "js_runtimes": {name: {} for name in RUNTIMES},
     }
     if cookies is not None:
-        options["cookiefile"] = cookies
+        # Not the file: yt-dlp writes back to what it was given, from several downloads at a time.
+        options["cookiefile"] = io.StringIO(cookies)
     try:
         with YoutubeDL(options) as tool:
             tool.extract_info(url)
@@ -195,27 +196,12 @@ def download(
         return Trouble(Reason.TOO_LARGE)
     except _TooSlow:
         return Trouble(Reason.TIMEOUT, "total time")
-    except CookieLoadError:
-        return Trouble(Reason.MISSING_TOOL, "cookies file")
     except YoutubeDLError as error:
         check_stop(stop)
         return classify(error, has_runtime=youtube_runtime() is not None)
     if not path.is_file():  # `max_filesize` skips without a word
         return Trouble(Reason.TOO_LARGE, "announced")
     return path
-
-
-def _cookies(config: FetchConfig) -> io.StringIO | None:
-    """The user's cookies in memory: yt-dlp writes back to what it was given.
-
-    Several downloads at a time would write to one file, and it is not ours.
-
-    Raises:
-        OSError, UnicodeError: the file cannot be read.
-    """
-    if config.cookies_file is None:
-        return None
-    return io.StringIO(Path(config.cookies_file).expanduser().read_text(encoding="utf-8"))
 
 
 class _TooLarge(Exception):

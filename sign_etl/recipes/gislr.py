@@ -3,8 +3,8 @@
     https://www.kaggle.com/competitions/asl-signs
 
 `train.csv` has the columns `path, participant_id, sequence_id, sign`, one Parquet file a sequence
-(543 points a frame; no videos), and `sign_to_prediction_index_map.json` numbers the 250 signs. There
-is no split that was published: hold signers out. The files tell no frame rate.
+(543 points a frame; no videos), and `sign_to_prediction_index_map.json` numbers the 250 signs. No
+split was published: hold signers out. The files tell no frame rate.
 """
 
 from __future__ import annotations

@@ -72,9 +72,9 @@ class KeypointsOptions(RecipeOptions):
     """Name of the array of their take numbers."""
     signer: str | None = None
     """Name of the array of their signers."""
-    val_takes: str = Field(default="", pattern=r"^[0-9, -]*$")
+    val_takes: str = Field(default="", coerce_numbers_to_str=True, pattern=r"^[0-9, -]*$")
     """Takes for validation, such as `20-24`."""
-    test_takes: str = Field(default="", pattern=r"^[0-9, -]*$")
+    test_takes: str = Field(default="", coerce_numbers_to_str=True, pattern=r"^[0-9, -]*$")
     """Takes for the test."""
 
 

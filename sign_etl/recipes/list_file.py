@@ -39,8 +39,8 @@ class ListFileOptions(RecipeOptions):
 
     frames_fps: float | None = Field(default=None, gt=0, le=1000)
     """Set where the clips are folders of pictures: how many of them are a second."""
-    names: Path | None = None
-    """File with the names of the classes: one a line, or `number<tab>name`."""
+    names: str | None = Field(default=None, pattern=r"^[^/]+$")
+    """File beside the lists with the names of the classes: one a line, or `number<tab>name`."""
     language: str = Field(default="und", pattern=r"^[a-z]{3}$")
     """ISO 639-3 code of the sign language."""
 
@@ -72,8 +72,9 @@ class ListFile(BaseRecipe):
     def labels(self, root: Path, options: RecipeOptions) -> list[str] | None:
         """The classes in the order of their numbers."""
         mine = own(options, ListFileOptions)
-        if mine.names is not None:
-            return _names(mine.names)
+        words = _names(mine)
+        if words is not None:
+            return words
         highest = max(
             (int(row.label) for path, _ in _lists(mine) for row in _rows(path)), default=0
         )
@@ -88,7 +89,7 @@ class ListFile(BaseRecipe):
                 stands in a list twice.
         """
         mine = own(options, ListFileOptions)
-        words = _names(mine.names) if mine.names is not None else None
+        words = _names(mine)
         for path, split in _lists(mine):
             seen: set[str] = set()
             for row in _rows(path):
@@ -131,11 +132,11 @@ class ListFile(BaseRecipe):
         }
         for name, text in lists.items():
             write_bytes(root / "lists" / name, text.encode())
-        write_bytes(root / "names.txt", "0\tdrink\n1\tbook\n".encode())
+        write_bytes(root / "lists" / "names.txt", b"0\tdrink\n1\tbook\n")
         return {
             "media": root / "videos",
             "annotations": root / "lists",
-            "names": root / "names.txt",
+            "names": "names.txt",
             "language": "zxx",
         }
 
@@ -205,8 +206,12 @@ def _split(path: Path) -> str:
     return words[-1] if words else ""
 
 
-def _names(path: Path) -> list[str]:
-    """Class names in the order of their numbers."""
+def _names(options: ListFileOptions) -> list[str] | None:
+    """Class names in the order of their numbers; None where no file names them."""
+    if options.names is None or options.annotations is None:
+        return None
+    place = options.annotations
+    path = (place.parent if place.is_file() else place) / options.names
     lines = [line for line in _lines(path) if line.strip()]
     pairs = [line.split("\t", 1) for line in lines]
     if all(len(pair) == 2 and pair[0].strip().isdigit() for pair in pairs):

@@ -7,7 +7,7 @@
 
 The pickles of labels hold `{key: {name, gloss, text, video_path}}`, `gloss` a list or empty; they
 are read as data only, nothing in them is run. The JSON files are lists of `{video, pose, text}`.
-For WLASL `text` is the word itself: `label: text` makes it the class. Other data sets are sentences.
+For WLASL `text` is the word itself: `label: text` makes it the class. The others are sentences.
 How2Sign comes without `dev`. For its videos see the recipes of the data sets.
 """
 
@@ -38,7 +38,7 @@ class UniSignOptions(RecipeOptions):
     """Options of `unisign`."""
 
     label: Literal["text", "gloss"] | None = None
-    """Which field is the class, for data sets of single words (WLASL: `text`); none for sentences."""
+    """Which field is the class, for data sets of single words (WLASL: `text`)."""
     fps: float | None = Field(default=None, gt=0, le=1000)
     """Frames per second of the videos that the keypoints come from; the files do not say it."""
     width: int | None = Field(default=None, ge=1)

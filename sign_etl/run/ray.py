@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import chain, islice
 from typing import Any
 
@@ -23,11 +23,11 @@ import pyarrow as pa
 import ray
 import ray.data
 
-from sign_etl.core.errors import ConfigError, DiskError
+from sign_etl.core.errors import DiskError
+from sign_etl.run.pools import Pool, plan_pools
 from sign_etl.run.runner import Broken, Emit, Finished, Group, Passed, Said
 from sign_etl.schema.clip import Source
 from sign_etl.schema.outcome import Reject
-from sign_etl.schema.pipeline import PoolConfig
 from sign_etl.stages.fetch import FetchStage
 from sign_etl.stages.item import (
     Item,
@@ -48,21 +48,7 @@ SUBMISSIONS = 3
 """An execution that breaks (a lost head of a pool, too many lost nodes) is repeated so often."""
 ACTOR_RETRIES = 4
 BLOCKS_PER_WORKER = 8
-RESERVED_CPUS = 0.3
-"""Left free, so that reads and packing are never starved by the pools."""
 DOWNLOADS = 8
-ROUNDING = 1e-9
-"""Ten shares of 0.1 are one GPU."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Pool:
-    """An actor pool: which stage, how many workers, with what."""
-
-    stage: str
-    workers: int
-    cpus: float
-    gpus: float
 
 
 class RayRunner:
@@ -132,7 +118,7 @@ class RayRunner:
         logging.getLogger("ray.data").setLevel(logging.ERROR)
 
     def _wave(
-        self, groups: list[Group], pools: list[_Pool], stop: threading.Event, emit: Emit
+        self, groups: list[Group], pools: list[Pool], stop: threading.Event, emit: Emit
     ) -> None:
         left = {clip.key for group in groups for clip in group.clips}
         error: Exception | None = None
@@ -159,7 +145,7 @@ class RayRunner:
             stop.set()
             emit(Broken(error))
 
-    def _results(self, groups: list[Group], pools: list[_Pool]) -> Iterator[Item | DiskError]:
+    def _results(self, groups: list[Group], pools: list[Pool]) -> Iterator[Item | DiskError]:
         rows = [{"row": json.dumps(_group_json(group))} for group in groups]
         # Blocks are what Ray schedules: enough for every worker, few enough for the driver.
         workers = sum(pool.workers for pool in pools)
@@ -183,46 +169,6 @@ class RayRunner:
                     yield DiskError(value["disk"], hint=value["hint"])
                 else:
                     yield from_json(value)
-
-
-def plan_pools(setup: Setup, resources: dict[str, float]) -> list[_Pool]:
-    """Workers and shares of each pool for a cluster.
-
-    Args:
-        setup: what the stages need.
-        resources: of the cluster, as Ray names them (`CPU`, `GPU`).
-
-    Raises:
-        ConfigError: a pool wants GPUs that no node has.
-    """
-    config = setup.choices().pools
-    cpus, gpus = resources.get("CPU", 1.0), resources.get("GPU", 0.0)
-    wanted: list[tuple[str, PoolConfig, int]] = [
-        ("fetch", config.fetch, 1),
-        ("normalise", config.normalise, max(1, int(cpus))),
-        *(
-            (f"pose:{pose.name}", config.pose, _fitting(config.pose, cpus, gpus / len(setup.poses)))
-            for pose in setup.poses
-        ),
-    ]
-    needed = sum(pool.gpus * (pool.workers or count) for _, pool, count in wanted)
-    if needed > gpus + ROUNDING:
-        raise ConfigError(
-            f"the pools want {needed:g} GPUs, the cluster has {gpus:g}",
-            hint="set `pools.pose.gpus: 0` to run on CPUs, or use a cluster with GPUs",
-        )
-    workers = [count if name == "fetch" else pool.workers or count for name, pool, count in wanted]
-    asked = sum(pool.cpus * count for (_, pool, _), count in zip(wanted, workers, strict=True))
-    # Shares only steer placement; scaled down they always fit, and the reads always run.
-    scale = min(1.0, (cpus - RESERVED_CPUS) / asked)
-    return [
-        _Pool(name, count, pool.cpus * scale, pool.gpus)
-        for (name, pool, _), count in zip(wanted, workers, strict=True)
-    ]
-
-
-def _fitting(pool: PoolConfig, cpus: float, gpus: float) -> int:
-    return max(1, int((gpus + ROUNDING) / pool.gpus)) if pool.gpus else max(1, int(cpus))
 
 
 class _FetchWorker:
@@ -292,7 +238,7 @@ def _pooled(
     data: ray.data.Dataset,
     worker: type,
     arguments: tuple[Any, ...],
-    pool: _Pool,
+    pool: Pool,
     *,
     batch_size: int,
 ) -> ray.data.Dataset:

@@ -47,6 +47,7 @@ REPLIES: tuple[type[Reply], ...] = (
     build_replies.Verify,
     replies.DatasetsInfo,
     replies.DatasetsList,
+    replies.DatasetsNew,
     replies.Doctor,
     replies.PipelinesCopy,
     replies.PipelinesList,

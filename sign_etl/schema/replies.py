@@ -80,6 +80,17 @@ class DatasetsInfo(Reply):
     """Bundled pipelines for it."""
 
 
+class DatasetsNew(Reply):
+    """`datasets new`."""
+
+    command = "datasets-new"
+    name: str
+    written: tuple[str, ...]
+    """New files, relative to the checkout."""
+    changed: tuple[str, ...]
+    """Files that got a line more."""
+
+
 class PipelinePart(Part):
     """A bundled pipeline in the list."""
 

@@ -60,8 +60,7 @@ class ImportStage:
                 start_s=0.0 if clip.source.trimmed else clip.start_s,
                 end_s=None if clip.source.trimmed else clip.end_s,
                 declared_fps=clip.declared_fps,
-                min_duration_s=self._config.min_duration_s,
-                max_duration_s=self._config.max_duration_s,
+                config=self._config,
                 wanted=self._wanted,
                 out=out,
             )
@@ -93,7 +92,7 @@ class ImportStage:
                 clip.source.part,
                 None if clip.source.trimmed else [clip.start_s, clip.end_s],
                 clip.declared_fps,
-                [self._config.min_duration_s, self._config.max_duration_s],
+                importing.choices(self._config),
                 asdict(self._wanted) if self._wanted else None,
             ]
         )

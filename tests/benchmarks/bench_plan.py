@@ -12,7 +12,8 @@ SCRIPT = """
 import json, resource, sys, tempfile, time
 from pathlib import Path
 from sign_etl.run.journal import Journal, Result
-from sign_etl.run.plan import Plan, make_plan
+from sign_etl.run.plan import Plan
+from sign_etl.run.planning import make_plan
 from sign_etl.schema.clip import Clip, Source, clip_key
 from sign_etl.schema.pipeline import Pipeline
 

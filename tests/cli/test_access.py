@@ -250,7 +250,7 @@ def test_a_cookies_file_is_checked_and_never_kept(
     build = tmp_path / "build"
     done = command("ingest", choices, "--out", build)
     assert done.returncode == 3
-    assert done.stderr.startswith("error: the file of `fetch.cookies_file` cannot be read\n")
+    assert done.stderr.startswith("error: the file of `fetch.cookies_file` cannot be read")
     cookies.write_text("# Netscape HTTP Cookie File\n.youtube.com\tTRUE\t/\tTRUE\t0\tSID\to-so\n")
     cookies.chmod(0o644)
     done = command("ingest", choices, "--out", build, "-vv")

@@ -151,6 +151,14 @@ def test_labels_cover_the_clips(read: Read) -> None:
     assert {clip.label for clip in read.clips if clip.label is not None} <= set(labels)
 
 
+def test_synonyms_lead_to_one_word(read: Read) -> None:
+    synonyms = read.recipe.synonyms(read.root, read.options)
+    for raw, word in synonyms.items():
+        assert raw
+        assert word.strip() == word != ""
+        assert synonyms.get(word, word) == word
+
+
 def test_extra_is_text(read: Read) -> None:
     for clip in read.clips:
         for name, value in clip.extra.items():

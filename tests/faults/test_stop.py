@@ -1,4 +1,4 @@
-"""Runs that are stopped, killed or left without disk: the same command loses nothing and goes on."""
+"""Runs that are stopped, killed or left without disk: nothing is lost, the next run goes on."""
 
 from __future__ import annotations
 

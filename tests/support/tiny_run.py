@@ -18,7 +18,8 @@ from sign_etl.run.events import EventLog
 from sign_etl.run.finish import publish
 from sign_etl.run.journal import Journal
 from sign_etl.run.local import LocalRunner
-from sign_etl.run.plan import Plan, make_plan
+from sign_etl.run.plan import Plan
+from sign_etl.run.planning import make_plan
 from sign_etl.schema.clip import Clip, Source, clip_key
 from sign_etl.schema.pipeline import Pipeline
 from sign_etl.schema.records import ManifestRecord

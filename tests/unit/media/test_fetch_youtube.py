@@ -367,11 +367,17 @@ def test_what_youtube_gives_is_judged_like_any_file(
     assert words(found) == ("not-media", "playlist")
 
 
-JAR = "# Netscape HTTP Cookie File\n127.0.0.1\tFALSE\t/\tFALSE\t0\tSID\to-so-secret\n"
+JAR = """# Netscape HTTP Cookie File
+# made by an add-on
+127.0.0.1\tFALSE\t/\tFALSE\t0\tSID\to-so-secret
+#HttpOnly_127.0.0.1\tFALSE\t/\tFALSE\t\tHSID\to-so-secret
+a line that was damaged: o-so-secret
+127.0.0.1\tFALSE\t/\tFALSE\tsoon\tSID2\to-so-secret
+"""
 
 
 def test_cookies_are_sent_and_their_file_is_left_alone(
-    server: TroubleServer, tmp_path: Path
+    server: TroubleServer, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     jar = tmp_path / "cookies.txt"
     jar.write_text(JAR)
@@ -384,7 +390,8 @@ def test_cookies_are_sent_and_their_file_is_left_alone(
     )
     assert found == into / "clip", found
     sent = {logged.headers.get("cookie") for logged in server.requests("ok/a.mp4")}
-    assert sent == {"SID=o-so-secret"}
+    assert sent == {"SID=o-so-secret; HSID=o-so-secret"}
+    assert capfd.readouterr() == ("", ""), "yt-dlp shows what it does not understand"
     assert jar.read_text() == JAR
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cookies.txt", "into"]
     assert sorted(path.name for path in into.iterdir()) == ["clip"]

@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 from media import truncate
 from process import tree
-from tiny_run import TinyRun, make_clip, tiny_run, write_videos
+from tiny_run import CARD, TinyRun, make_clip, tiny_run, write_videos
 
 from sign_etl.core.errors import AccountingError
 from sign_etl.reader import open_build
-from sign_etl.run.finish import write_lock
+from sign_etl.run.finish import publish, write_lock
 from sign_etl.run.journal import Journal, Result
 from sign_etl.run.shards import MANIFEST
 from sign_etl.schema.outcome import Reason, Reject, StageName
@@ -71,6 +71,28 @@ def test_what_is_published_adds_up(run: TinyRun) -> None:
         assert {sample.label for sample in build} == {"λ0", "λ1"}
     labels = json.loads((run.build / "labels.json").read_text(encoding="utf-8"))
     assert (labels["labels"], labels["order"]) == (["λ0", "λ1"], "sorted")
+
+
+def test_normal_labels_stand_beside_the_classes(run: TinyRun) -> None:
+    run.publish()
+    before = json.loads((run.build / "labels.json").read_bytes())
+    assert before["normal"] == ["λ0", "λ1"]
+    publish(
+        run.plan,
+        run.setup,
+        run.build,
+        run.journal,
+        recipe_version="1",
+        card=CARD,
+        synonyms={"λ1": "LAMBDA (1)"},
+    )
+    assert json.loads((run.build / "labels.json").read_bytes()) == before | {
+        "normal": ["λ0", "lambda"]
+    }
+    assert verify(run.build).problems == ()
+    with open_build(run.build) as build:
+        assert build.labels == ("λ0", "λ1")
+        assert build.normal_labels == ("λ0", "lambda")
 
 
 def test_publishing_twice_changes_nothing(run: TinyRun) -> None:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from tiny_run import make_clip, make_pipeline, plan_of
 
 from sign_etl.core.errors import AnnotationError, ConfigError
-from sign_etl.run.plan import Plan, shard_path, split_folders
+from sign_etl.run.plan import Plan
+from sign_etl.run.planning import shard_path, split_folders
 from sign_etl.schema.clip import Clip, Source
 
 SIGNERS = 10

@@ -23,7 +23,7 @@ def setup(poses: tuple[PoseSetup, ...] = (truth_setup(),), **pools: Any) -> Setu
 
 
 def pools(made: Setup, **resources: float) -> list[Any]:
-    from sign_etl.run.ray import plan_pools
+    from sign_etl.run.pools import plan_pools
 
     return plan_pools(made, resources)
 

@@ -188,6 +188,17 @@ def test_labels_in_another_order(build: Path) -> None:
     assert sum("labels.json says" in problem for problem in problems) == 6
 
 
+def test_wrong_normal_labels(build: Path) -> None:
+    labels = json.loads((build / "labels.json").read_bytes())
+    labels["normal"] = ["AHOJ (2)", *labels["normal"][2:]]
+    write_json(build / "labels.json", labels)
+    reseal(build)
+    assert verify(build).problems == (
+        "labels.json: has 5 normal labels of 6 classes",
+        "labels.json: 'AHOJ (2)' is no normal label",
+    )
+
+
 def test_a_row_lost_from_the_index(build: Path, key: str) -> None:
     change_index(build, lambda rows: rows.pop(0))
     problems = verify(build).problems
