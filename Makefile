@@ -30,6 +30,9 @@ DEMO_READY := $(VENV)/.ready-demo
 TEST_READY := $(VENV)/.ready-test
 SETUP_READY := $(VENV)/.ready-setup
 
+# All but `train` and `rtmpose`: no test needs torch.
+TEST_EXTRAS := blazepose,keypoints,ray,youtube,xlsx,archives,huggingface,kaggle,gdrive
+
 # uv reads no pip configuration, so a mirror that is set there is handed over.
 UV = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get \
 	global.index-url 2>/dev/null)}}" $(BIN)/uv
@@ -112,8 +115,8 @@ $(DEMO_READY): $(INPUTS) $(VENV)/.uv
 	@touch $@
 
 $(TEST_READY): $(INPUTS) $(VENV)/.uv
-	@echo "Installing sign-etl[blazepose,ray,youtube] and the development tools into $(VENV)"
-	@$(INSTALL) --editable '.[blazepose,ray,youtube]' --group dev
+	@echo "Installing sign-etl with what the tests need into $(VENV)"
+	@$(INSTALL) --editable '.[$(TEST_EXTRAS)]' --group dev
 	@touch $@ $(DEMO_READY)
 
 # torch comes through pip, which prefers a CPU build (2.x.y+cpu) wherever it is offered one.

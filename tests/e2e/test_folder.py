@@ -189,6 +189,12 @@ def test_another_build_of_the_same_clips_decodes_nothing(world: World, tmp_path:
         assert (row["frames"], row["label_id"]) == (other["frames"], other["label_id"])
         assert row["quality"] == other["quality"]
     assert len(index(out)) == 4
+    # What is not in the store is decoded, and that would have shown.
+    fresh = world.arguments(
+        tmp_path / "fresh", tmp_path / "store", "--set", "pose={}", "--limit", 1
+    )
+    [program] = started_by(fresh, world.env)
+    assert "sign_etl.core.guard_child" in program
 
 
 def test_another_pipeline_needs_update(world: World, tmp_path: Path) -> None:

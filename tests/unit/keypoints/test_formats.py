@@ -120,7 +120,7 @@ class TestArrays:
         np.save(tmp_path / "a.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
         np.savez(tmp_path / "a.npz", X=np.array([{"a": 1}], dtype=object))
         for name in ("npy", "npz"):
-            with pytest.raises(ValueError, match="allow_pickle|Python objects"):
+            with pytest.raises(ValueError, match=r"allow_pickle|Python objects"):
                 read(name, tmp_path / f"a.{name}", layout="hands-42")
 
     def test_a_replaced_file_is_read_again(self, tmp_path: Path) -> None:
