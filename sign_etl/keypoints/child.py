@@ -151,7 +151,10 @@ def _checked_rate(
     if policy == "reject":
         raise Refused(Reason.FPS_MISMATCH, f"{fps:g} fps, the annotations say {declared_fps:g}")
     flags.add("fps-differs")
-    return declared_fps / fps if policy == "rescale" else 1.0
+    if policy == "flag":
+        return 1.0
+    flags.add("span-rescaled")  # they counted frames: frame n stands at n / fps
+    return declared_fps / fps
 
 
 def _fraction(fps: float) -> Fraction:

@@ -41,6 +41,7 @@ FLAGS: Final[dict[str, str]] = {
     "several-people": "frames with several persons: the first is taken",
     "size-swapped": "width and height stand in the wrong order and were turned",
     "size-unknown": "nothing tells the size of the pictures, 1 x 1 stands for it",
+    "span-rescaled": "the span follows the frame numbers that the annotations count",
     "time-gap": "frames are missing in between",
 }
 """All flags, with what they mean."""

@@ -131,7 +131,7 @@ def test_another_rate_than_the_annotations_assume(tmp_path: Path) -> None:
 
     assert (cut("flag")["video"]["first_frame"], cut("flag")["video"]["frames"]) == (12, 24)
     assert (cut("rescale")["video"]["first_frame"], cut("rescale")["video"]["frames"]) == (10, 20)
-    assert cut("rescale")["flags"] == ["fps-differs", "size-unknown"]
+    assert cut("rescale")["flags"] == ["fps-differs", "size-unknown", "span-rescaled"]
     with pytest.raises(Refused, match="30 fps, the annotations say 25"):
         cut("reject")
 
