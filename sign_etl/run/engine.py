@@ -82,7 +82,7 @@ class _Engine:
     ) -> None:
         self._plan = plan
         self._setup = setup
-        self._allows_private = bool(setup.choices().fetch.allow_private_hosts)
+        self._private_hosts = setup.choices().fetch.allow_private_hosts
         self._journal = journal
         self._known = journal.latest()
         self._stop = stop
@@ -193,7 +193,11 @@ class _Engine:
             return known.source == item.source.sha256
         if self._setup.media is not None:
             return False  # the file may have been replaced, and looking costs nothing
-        return reason is not Reason.ADDRESS_REFUSED or not self._allows_private
+        if reason is not Reason.ADDRESS_REFUSED or not self._private_hosts:
+            return True
+        if self._private_hosts is True:
+            return "private" not in known.reject.detail
+        return known.reject.detail.startswith("redirect")  # the named hosts are the sources' own
 
     def _finish(self, item: Item, pool: ThreadPoolExecutor) -> None:
         result = result_of(item)
