@@ -126,6 +126,9 @@ def pack(store: Store, build: Path, path: str, samples: Sequence[Sample], *, dty
                 members = _write_sample(writer, store, sample, dtype)
                 rows.append({**sample.row, "shard": path, "members": members})
             sha256, size_bytes = writer.finish()
+            if _record_path(build, path).exists():
+                # A kill between tar and record must not leave the new tar with the old record.
+                write_json(_record_path(build, path), {})
     except _LostError:
         # Rare and cheap enough to look at all of them again, so that one more run mends the shard.
         lost = [s.key for s in samples if any(store.read(blob) is None for blob in _blobs(s))]

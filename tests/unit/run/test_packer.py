@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from process import tree
@@ -12,6 +13,7 @@ from sign_etl.core.store import Blob
 from sign_etl.run.journal import Result
 from sign_etl.run.shards import MANIFEST, Packer
 from sign_etl.schema.outcome import Reason, Reject, StageName
+from sign_etl.shard import pack as pack_module
 from sign_etl.shard.pack import load_packed
 from sign_etl.shard.tar import member_names
 
@@ -165,6 +167,30 @@ def test_a_shard_that_cannot_be_written_is_not_published(run: TinyRun) -> None:
         pack_all(run, list(run.journal.results()))
     assert not (run.build / MANIFEST).exists(), "withdrawn only after the shard changed"
     assert not list(shard.parent.glob(".tmp-*"))
+
+
+def test_a_kill_between_a_shard_and_its_record(
+    run: TinyRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new tar may be as long as the old one; then the old record would vouch for it."""
+    shard, first, _ = first_shard(run)
+    before = shard.read_bytes()
+    results = dict(run.journal.latest())
+    write_json = pack_module.write_json
+
+    def killed(path: Path, value: Any) -> None:
+        if value:
+            raise KeyboardInterrupt
+        write_json(path, value)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pack_module, "write_json", killed)
+        with pytest.raises(KeyboardInterrupt):
+            pack_all(run, list((results | {first: Result(first, GONE)}).values()))
+    shard.write_bytes(shard.read_bytes().ljust(len(before), b"\0"))
+    assert shard.read_bytes() != before
+    assert pack_all(run, list(results.values())) == []
+    assert shard.read_bytes() == before
 
 
 def test_a_cut_shard_is_written_again(run: TinyRun) -> None:
