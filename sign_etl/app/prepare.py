@@ -201,14 +201,19 @@ def index_folder(recipe: Recipe, options: RecipeOptions) -> Path:
 
 def fetch_index(recipe: Recipe, root: Path, options: RecipeOptions, pipeline: Pipeline) -> None:
     """Bring the annotation files of a recipe into `root`."""
-    from sign_etl.media.fetch import Fetcher
+
+    def get(url: str, path: Path, *, sha256: str | None = None) -> None:
+        # Imported for the download itself: most annotation files are at hand.
+        from sign_etl.media.fetch import Fetcher
+
+        fetcher = Fetcher(pipeline.fetch)
+        try:
+            fetcher.get(url, path, sha256=sha256)
+        finally:
+            fetcher.close()
 
     root.mkdir(parents=True, exist_ok=True)
-    fetcher = Fetcher(pipeline.fetch)
-    try:
-        recipe.fetch_index(root, options, fetcher.get)
-    finally:
-        fetcher.close()
+    recipe.fetch_index(root, options, get)
 
 
 def pose_setup(name: str, raw: dict[str, Any], *, weights: bool) -> PoseSetup:

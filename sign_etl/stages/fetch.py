@@ -5,18 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sign_etl.core.canonical import digest
 from sign_etl.core.files import disk_errors
 from sign_etl.core.store import Blob
-from sign_etl.media.fetch import Fetcher
 from sign_etl.media.local import MediaFolder
 from sign_etl.media.pictures import state_of
 from sign_etl.schema.clip import Source
 from sign_etl.schema.outcome import Reason, Reject, StageName
+from sign_etl.schema.pipeline import FetchConfig
 from sign_etl.stages.item import SourceRef
 from sign_etl.stages.setup import Setup
+
+if TYPE_CHECKING:
+    from sign_etl.media.fetch import Fetcher
 
 VERSION = "1"
 
@@ -35,7 +38,7 @@ class FetchStage:
         self._sources = Path(setup.sources)
         self._keep = config.keep_sources
         self._media = MediaFolder(Path(setup.media)) if setup.media else None
-        self._fetcher = Fetcher(config)
+        self._fetcher = None if setup.media else _fetcher(config)
 
     def look(self, source: Source) -> SourceRef | None:
         """What the store knows of the source; its bytes may have been released since."""
@@ -70,6 +73,7 @@ class FetchStage:
         # Not a scratch folder: what a killed run has downloaded is resumed by the next one.
         folder = self._sources / fingerprint
         with disk_errors(folder):
+            assert self._fetcher is not None
             fetched = self._fetcher.fetch(source, folder, stop=stop)
             if isinstance(fetched, Reject):
                 _remove_empty(folder)
@@ -89,7 +93,8 @@ class FetchStage:
 
     def close(self) -> None:
         """Close connections."""
-        self._fetcher.close()
+        if self._fetcher is not None:
+            self._fetcher.close()
 
     def _run_local(self, media: MediaFolder, source: Source) -> SourceRef | Reject:
         fetched = media.fetch(source)
@@ -104,6 +109,13 @@ class FetchStage:
         if fingerprint is not None:
             self._store.put(self.name, fingerprint, facts=facts)
         return _reference(facts, fetched.path, owned=False)
+
+
+def _fetcher(config: FetchConfig) -> Fetcher:
+    # The HTTP library takes half a second to import, which local files need not pay.
+    from sign_etl.media.fetch import Fetcher
+
+    return Fetcher(config)
 
 
 def release(source: SourceRef) -> None:

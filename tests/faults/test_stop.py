@@ -113,7 +113,6 @@ def test_a_stopped_run_goes_on(
     assert outcomes["pending"] == CLIPS + 1 - len(done)
     status = json.loads(sign_etl("status", out, "--json").stdout)["data"]
     assert (status["published"], status["outcomes"]["pending"]) == (False, outcomes["pending"])
-    sign_etl("verify", out, expect=1)
     assert not list(out.rglob(".tmp-*"))
     sign_etl(*arguments(media, out))
     assert tree(out) == quiet
@@ -214,7 +213,7 @@ def test_two_builds_at_once_share_a_store(
 # ---- kill -9
 
 
-@pytest.mark.parametrize("moment", [1, CLIPS // 2, CLIPS - 3])
+@pytest.mark.parametrize("moment", [1, CLIPS - 5])
 def test_killed_among_many_small_shards(
     media: Path, quiet: dict[str, str], out: Path, moment: int
 ) -> None:
@@ -235,14 +234,13 @@ def test_killed_among_many_small_shards(
     assert not list(out.rglob(".tmp-*"))
 
 
-@pytest.mark.parametrize("moment", [CLIPS // 4, CLIPS - 5])
 def test_killed_while_a_published_build_changes(
-    media: Path, quiet: dict[str, str], out: Path, moment: int
+    media: Path, quiet: dict[str, str], out: Path
 ) -> None:
     sign_etl(*arguments(media, out))
     change = ("--set", "normalise.fps=5", "--update")
     process = start(*arguments(media, out, *change))
-    wait_for(lambda: journal_lines(out) >= CLIPS + moment, process, LIMIT_S)
+    wait_for(lambda: journal_lines(out) >= CLIPS + CLIPS // 2, process, LIMIT_S)
     kill_group(process)
     assert not (out / "manifest.json").exists(), "a reader would trust half of two builds"
     sign_etl(*arguments(media, out, "--update"))
@@ -278,7 +276,7 @@ def small_disk(tmp_path: Path) -> Iterator[Any]:
         subprocess.run([unmount, str(disk)], check=True)
 
 
-@pytest.mark.parametrize("size", ["64k", "300k", "700k"])
+@pytest.mark.parametrize("size", ["64k", "400k"])
 def test_a_full_disk(media: Path, quiet: dict[str, str], small_disk: Any, size: str) -> None:
     out = small_disk(size) / "build"
     done = sign_etl(*arguments(media, out), expect=75)
