@@ -10,7 +10,7 @@ from typing import Any
 from sign_etl.app.access import Access, bring, look
 from sign_etl.app.pipelines import load
 from sign_etl.core.canonical import digest
-from sign_etl.core.errors import MissingExtraError
+from sign_etl.core.errors import AccessError, MissingExtraError
 from sign_etl.core.places import cache_folder, default_store, weights_folder
 from sign_etl.core.store import Store
 from sign_etl.pose.base import BACKENDS
@@ -157,6 +157,11 @@ def prepare(
     )
     imported = recipe.keypoints(options)
     media = recipe.media(root, options)
+    if download and media is None and plan.table["url"].null_count == len(plan):
+        raise AccessError(
+            f"the annotations of `{recipe.name}` name no address of a video",
+            hint=f"{recipe.card.how_to or 'get the files'}; then add --media DIR",
+        )
     build = request.out or Path("builds") / pipeline.name
     setup = Setup(
         pipeline=pipeline.model_dump(mode="json", by_alias=True),

@@ -273,3 +273,10 @@ def test_a_second_run_of_the_same_download_waits_for_the_person(
     done = command("ingest", choices, "--out", tmp_path / "build")
     assert done.returncode == 0, done.stderr
     assert server.statuses("cut-once/set.zip") == [200, 206]
+
+
+def test_annotations_without_addresses_need_the_files(command: Any, tmp_path: Path) -> None:
+    done = command("ingest", "lsa64", "--out", tmp_path / "build")
+    assert done.returncode == 3
+    assert "name no address of a video" in done.stderr
+    assert "--media DIR" in done.stderr
