@@ -160,7 +160,7 @@ def prepare(
     if download and media is None and plan.table["url"].null_count == len(plan):
         raise AccessError(
             f"the annotations of `{recipe.name}` name no address of a video",
-            hint=f"{recipe.card.how_to or 'get the files'}; then add --media DIR",
+            hint=recipe.card.how_to or "get the files, and give their folder with --media DIR",
         )
     build = request.out or Path("builds") / pipeline.name
     setup = Setup(
