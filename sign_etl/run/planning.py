@@ -21,14 +21,13 @@ from numpy.typing import NDArray
 from sign_etl.core.canonical import canonical_json, sha256_bytes
 from sign_etl.core.errors import AnnotationError, ConfigError, near_miss
 from sign_etl.run.plan import BATCH, Plan, tabulate
-from sign_etl.schema.clip import Clip, slugify
+from sign_etl.schema.clip import Clip
 from sign_etl.schema.pipeline import Pipeline, SplitConfig
 from sign_etl.schema.tables import PLAN, numbers
+from sign_etl.shard.names import shard_path, split_folder
 
 SPLIT_ORDER = ("train", "val", "dev", "test")
 """These splits come first, in this order; others follow by name."""
-MAX_FOLDER = 32
-"""Characters of a split's folder before its hash: a shard has it twice in its path."""
 
 
 DIGESTED = (
@@ -167,7 +166,7 @@ def _order(table: pa.Table, pipeline: Pipeline, dataset: str) -> pa.Table:
 
     first_seen = np.full(len(source_hash), len(by_source), np.int64)
     np.minimum.at(first_seen, source_code, np.arange(len(by_source)))
-    folders = split_folders(ranked)
+    folders = [split_folder(split) for split in ranked]
     paths = [
         shard_path(dataset, folders[split], number)
         for split, number in zip(split_of[in_shard], shard_of[in_shard], strict=True)
@@ -180,27 +179,6 @@ def _order(table: pa.Table, pipeline: Pipeline, dataset: str) -> pa.Table:
         )
         .cast(PLAN)
     )
-
-
-def split_folders(splits: Sequence[str]) -> list[str]:
-    """A folder for each split: its name where that is a plain one, else one with a hash.
-
-    So `Train` and `train`, or two names in another script, do not meet.
-    """
-    return [
-        split if slugify(split) == split and 0 < len(split) <= MAX_FOLDER else _hashed(split)
-        for split in splits
-    ]
-
-
-def _hashed(split: str) -> str:
-    readable = slugify(split)[:MAX_FOLDER].strip("-_") or "split"
-    return f"{readable}-{hashlib.sha256(split.encode()).hexdigest()[:6]}"
-
-
-def shard_path(dataset: str, folder: str, number: int) -> str:
-    """Path of a shard in its build, such as `train/wlasl-train-000000.tar`."""
-    return f"{folder}/{dataset}-{folder}-{number:06d}.tar"
 
 
 def _hashes(seed: int, names: Sequence[str]) -> NDArray[np.uint64]:

@@ -19,11 +19,11 @@ from sign_etl.core.errors import VerifyError
 from sign_etl.reader.build import ROWS_AT_ONCE
 from sign_etl.reader.manifest import MANIFEST, read_manifest
 from sign_etl.reader.tables import INDEX_FILE, LABELS_FILE, LEDGER_FILE
-from sign_etl.schema.clip import slugify
 from sign_etl.schema.records import LabelsRecord, ManifestRecord, ShardRecord
 from sign_etl.shard.check_sample import Rules, check_labels
 from sign_etl.shard.check_tables import check_index, check_ledger
 from sign_etl.shard.check_tar import check_tar
+from sign_etl.shard.names import split_folder
 
 PROBLEMS_A_PLACE = 20
 """A shard that is wrong all over is reported by its first problems and their number."""
@@ -169,7 +169,7 @@ def _check_shard(
     build: Path, shard: ShardRecord, rows: RowsOf | None, rules: Rules, counted: _Counted
 ) -> Iterator[str]:
     path = build / shard.path
-    if shard.path.split("/")[0] != _split_folder(shard.split):
+    if shard.path.split("/")[0] != split_folder(shard.split):
         yield f"{shard.path}: does not lie in the folder of its split `{shard.split}`"
     yield from _check_bytes(path, shard.path, shard.size_bytes, shard.sha256)
     if not path.is_file() or rows is None:
@@ -185,17 +185,12 @@ def _check_shard(
 
 def _strays(build: Path, manifest: ManifestRecord) -> Iterator[str]:
     known = {shard.path for shard in manifest.shards}
-    folders = {path.split("/")[0] for path in known} | set(map(_split_folder, manifest.splits))
+    folders = {path.split("/")[0] for path in known} | set(map(split_folder, manifest.splits))
     for folder in sorted(folders):
         for path in sorted((build / folder).rglob("*.tar")):
             name = path.relative_to(build).as_posix()
             if name not in known:
                 yield f"{name}: the manifest does not name it"
-
-
-def _split_folder(split: str) -> str:
-    """The folder of a split: its name as far as file names allow, see `run.plan.shard_path`."""
-    return slugify(split) or "split"
 
 
 def _capped(place: str, problems: Iterator[str]) -> Iterator[str]:

@@ -276,7 +276,7 @@ def test_a_second_run_of_the_same_download_waits_for_the_person(
 
 
 def test_annotations_without_addresses_need_the_files(command: Any, tmp_path: Path) -> None:
-    done = command("ingest", "lsa64", "--out", tmp_path / "build")
+    done = command("ingest", "lsa64", "--set", "pose={}", "--out", tmp_path / "b")
     assert done.returncode == 3
     assert "name no address of a video" in done.stderr
     assert "--media" in done.stderr

@@ -15,8 +15,8 @@ from tiny_run import make_clip, make_pipeline, plan_of
 
 from sign_etl.core.errors import AnnotationError, ConfigError
 from sign_etl.run.plan import Plan
-from sign_etl.run.planning import shard_path, split_folders
 from sign_etl.schema.clip import Clip, Source
+from sign_etl.shard.names import shard_path, split_folder
 
 SIGNERS = 10
 
@@ -194,7 +194,7 @@ def test_every_plan_holds_each_clip_once_in_shards_of_its_own_split(
 
 def test_odd_split_names_never_meet_in_one_folder() -> None:
     names = ["train", "Train", "TRAIN", "train ", "δοκιμή", "έλεγχος", "тест", "a/b", "..", "a-b"]
-    folders = split_folders(names)
+    folders = [split_folder(name) for name in names]
     assert folders[0] == "train"
     assert folders[-1] == "a-b"
     # Not even on a disk that knows no case.
@@ -206,7 +206,7 @@ def test_odd_split_names_never_meet_in_one_folder() -> None:
 
 def test_a_split_name_of_any_length_makes_a_folder(tmp_path: Path) -> None:
     names = ["x" * 300, "x" * 301]
-    folders = split_folders(names)
+    folders = [split_folder(name) for name in names]
     assert len(set(folders)) == 2
     for folder in folders:
         path = tmp_path / shard_path("d" * 32, folder, 0)
