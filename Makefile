@@ -27,11 +27,7 @@ PICTURES := .github
 # What each target installs; the stamps fall behind when one of these files changes.
 INPUTS := pyproject.toml hatch_build.py Makefile $(PINS) $(OVERRIDES)
 DEMO_READY := $(VENV)/.ready-demo
-TEST_READY := $(VENV)/.ready-test
-SETUP_READY := $(VENV)/.ready-setup
-
-# All but `train` and `rtmpose`: no test needs torch.
-TEST_EXTRAS := blazepose,keypoints,ray,youtube,xlsx,archives,huggingface,kaggle,gdrive
+READY := $(VENV)/.ready
 
 # uv reads no pip configuration, so a mirror that is set there is handed over.
 UV = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get \
@@ -48,7 +44,7 @@ HAS_LIBRARIES = $(BIN)/python -c \
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(SETUP_READY) weights ## every extra, the development tools and the BlazePose weights
+setup: $(READY) weights ## every extra, the development tools and the BlazePose weights
 	@echo "Ready: source $(BIN)/activate"
 
 demo: $(DEMO_READY) libraries ## render a signer, build and verify a small data set (demo-build/)
@@ -58,22 +54,22 @@ demo: $(DEMO_READY) libraries ## render a signer, build and verify a small data 
 test: lint weights ## linters, types, layers and the whole test suite
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
-lint: $(TEST_READY) ## ruff (rules and format), mypy --strict, import-linter
+lint: $(READY) ## ruff (rules and format), mypy --strict, import-linter
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-types: $(TEST_READY) ## mypy --strict alone
+types: $(READY) ## mypy --strict alone
 	$(BIN)/mypy
 
-bench: $(SETUP_READY) weights ## the benchmarks, one after the other
+bench: $(READY) weights ## the benchmarks, one after the other
 	$(BIN)/python -m pytest -s -o python_files='bench_*.py' tests/benchmarks $(PYTEST_ARGS)
 
-schemas: $(TEST_READY) ## write the published contracts in schemas/ anew
+schemas: $(READY) ## write the published contracts in schemas/ anew
 	$(BIN)/python -m sign_etl.schema.publish
 
-docs: $(TEST_READY) ## write the README's table of data sets anew
+docs: $(READY) ## write the README's table of data sets anew
 	$(BIN)/python -m sign_etl.app.docs README.md
 
 screenshots: demo ## draw the pictures of the README anew
@@ -114,18 +110,13 @@ $(DEMO_READY): $(INPUTS) $(VENV)/.uv
 	@$(INSTALL) --editable '.[blazepose]' --group headless
 	@touch $@
 
-$(TEST_READY): $(INPUTS) $(VENV)/.uv
-	@echo "Installing sign-etl with what the tests need into $(VENV)"
-	@$(INSTALL) --editable '.[$(TEST_EXTRAS)]' --group dev
-	@touch $@ $(DEMO_READY)
-
 # torch comes through pip, which prefers a CPU build (2.x.y+cpu) wherever it is offered one.
-$(SETUP_READY): $(INPUTS) $(VENV)/.uv
+$(READY): $(INPUTS) $(VENV)/.uv
 	@echo "Installing sign-etl[all] and the development tools into $(VENV)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(PINS) \
 		$(if $(TORCH_INDEX),--extra-index-url '$(TORCH_INDEX)') torch
 	@$(INSTALL) --editable '.[all]' --group dev
-	@touch $@ $(TEST_READY) $(DEMO_READY)
+	@touch $@ $(DEMO_READY)
 
 libraries: $(DEMO_READY)
 	@if [ "$$(uname)" = Linux ] && ! $(HAS_LIBRARIES); then \

@@ -5,30 +5,31 @@ Running it again finishes what is missing and repeats nothing that is done.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from sign_etl.app.ownership import Share, owned, share_of
 from sign_etl.app.prepare import IngestRequest, Prepared, prepare
 from sign_etl.app.report import Finding, policy_problems
 from sign_etl.app.stopping import stop_on_signals
 from sign_etl.core.errors import ConfigError, UsageError
-from sign_etl.core.files import disk_errors, sweep
+from sign_etl.core.files import disk_errors
 from sign_etl.run import engine
 from sign_etl.run.events import EventLog
 from sign_etl.run.finish import publish, write_lock
-from sign_etl.run.journal import Journal, Result
+from sign_etl.run.journal import JOURNAL, Journal, Result
 from sign_etl.run.plan import Plan
 from sign_etl.run.progress import Progress
 from sign_etl.run.runner import Runner
 from sign_etl.run.shards import MANIFEST
 from sign_etl.schema.outcome import Reason, StageName
-from sign_etl.schema.pipeline import PolicyConfig
+from sign_etl.schema.pipeline import PolicyConfig, PoolsConfig
 from sign_etl.schema.records import STATE_FOLDER, ManifestRecord
+from sign_etl.shard.pack import load_packed, remove
+from sign_etl.stages.setup import Setup
 
 __all__ = ["IngestRequest", "IngestResult", "ingest"]
 
@@ -45,6 +46,7 @@ class IngestResult:
         size_bytes: of all shards.
         seconds: of this run.
         problems: what exceeds the policy; then the exit code is 1.
+        published: False where only some shards were asked for.
     """
 
     build: Path
@@ -54,6 +56,7 @@ class IngestResult:
     size_bytes: int
     seconds: float
     problems: tuple[str, ...]
+    published: bool = True
 
     @property
     def exit_code(self) -> int:
@@ -82,43 +85,21 @@ def ingest(
     state = build / STATE_FOLDER
     events = EventLog(state / "events.jsonl")
     _refuse_strange(build)
-    with disk_errors(build), _owned(build):
-        _claim(prepared, update=request.update)
-        journal = Journal(state / "journal.jsonl")
-        events.write("start", clips=len(prepared.plan), plan=prepared.plan.digest)
+    with disk_errors(build), owned(build, request.shards):
+        _claim(prepared, update=request.update, part=request.shards is not None)
+        share = share_of(prepared.plan, prepared.setup, build, request.shards)
+        events.write("start", clips=len(share.plan), plan=prepared.plan.digest)
         if prepared.access.licence_accepted:
             card = prepared.recipe.card
             events.write("licence", dataset=prepared.recipe.name, accepted=card.licence)
-        with stop_on_signals() as stop:
-
-            def show(snapshot: Progress) -> None:
-                stop.keep()
-                if progress is not None:
-                    progress(snapshot)
-
-            try:
-                engine.run(
-                    prepared.plan,
-                    prepared.setup,
-                    build,
-                    journal,
-                    lambda: _runner(request, prepared),
-                    stop=stop,
-                    events=events,
-                    progress=show,
-                )
-            finally:
-                journal.close()
-                if stop.is_set():
-                    write_lock(prepared.plan, prepared.setup, build, journal.latest())
-                    events.write("stopped")
-            if stop.is_set():
-                raise stop.error("run the same command again to go on")
+        _run(request, prepared, share, events, progress)
+        if not share.whole:
+            return _part_result(share, build, time.monotonic() - started)
         manifest = publish(
             prepared.plan,
             prepared.setup,
             build,
-            journal,
+            share.journal,
             recipe_version=prepared.recipe.version,
             card=prepared.recipe.card,
             licence_accepted=prepared.access.licence_accepted,
@@ -134,9 +115,61 @@ def ingest(
         size_bytes=sum(shard.size_bytes for shard in manifest.shards),
         seconds=seconds,
         problems=(
-            *_problems(prepared.plan, journal, prepared.pipeline.policy, manifest),
+            *_problems(prepared.plan, share.journal, prepared.pipeline.policy, manifest),
             *policy_problems(build, _minded(prepared.pipeline.policy)),
         ),
+    )
+
+
+def _run(
+    request: IngestRequest,
+    prepared: Prepared,
+    share: Share,
+    events: EventLog,
+    progress: Callable[[Progress], None] | None,
+) -> None:
+    with stop_on_signals() as stop:
+
+        def show(snapshot: Progress) -> None:
+            stop.keep()
+            if progress is not None:
+                progress(snapshot)
+
+        try:
+            engine.run(
+                share.plan,
+                share.setup,
+                prepared.build,
+                share.journal,
+                lambda: _runner(request, share.setup, prepared.pipeline.pools),
+                stop=stop,
+                events=events,
+                progress=show,
+            )
+        finally:
+            share.journal.close()
+            if stop.is_set():
+                if share.whole:
+                    write_lock(share.plan, share.setup, prepared.build, share.journal.latest())
+                events.write("stopped")
+        if stop.is_set():
+            raise stop.error("run the same command again to go on")
+
+
+def _part_result(share: Share, build: Path, seconds: float) -> IngestResult:
+    results = list(share.journal.latest().values())
+    packed = [record for path, *_ in share.plan.shards() if (record := load_packed(build, path))]
+    return IngestResult(
+        build=build,
+        counts=dict(sorted(Counter(result.outcome.value for result in results).items())),
+        reasons=dict(
+            sorted(Counter(r.reject.reason.value for r in results if r.reject is not None).items())
+        ),
+        shards=len(packed),
+        size_bytes=sum(shard.size_bytes for shard in packed),
+        seconds=seconds,
+        problems=(),
+        published=False,
     )
 
 
@@ -147,25 +180,24 @@ def _teller(progress: Callable[[Progress], None] | None) -> Callable[[str], None
     return lambda line: progress(Progress(0, {}, {}, (0, 0), 0.0, message=line))
 
 
-def _runner(request: IngestRequest, prepared: Prepared) -> Runner:
-    pools = prepared.pipeline.pools
+def _runner(request: IngestRequest, setup: Setup, pools: PoolsConfig) -> Runner:
     if request.runner == "local":
         from sign_etl.run.local import LocalRunner
 
         return LocalRunner(
-            prepared.setup,
+            setup,
             jobs=request.jobs or pools.normalise.workers,
             downloads=pools.fetch.workers,
         )
     if request.runner == "ray":
         from sign_etl.run.ray import RayRunner
 
-        return RayRunner(prepared.setup, address=request.ray_address, cpus=request.jobs)
+        return RayRunner(setup, address=request.ray_address, cpus=request.jobs)
     raise UsageError(f"unknown runner `{request.runner}`", hint="known are: local, ray")
 
 
-def _claim(prepared: Prepared, *, update: bool) -> None:
-    """Make the folder this build's own, or refuse."""
+def _claim(prepared: Prepared, *, update: bool, part: bool) -> None:
+    """Make the folder this build's own, or refuse; runs for a part never change its plan."""
     build, plan = prepared.build, prepared.plan
     saved = build / STATE_FOLDER / "plan.parquet"
     if saved.exists():
@@ -175,10 +207,10 @@ def _claim(prepared: Prepared, *, update: bool) -> None:
             previous = None
         if previous is not None and previous.digest == plan.digest:
             return
-        if previous is not None and plan.grows_from(previous):
+        if previous is not None and not part and plan.grows_from(previous):
             plan.save(saved)
             return
-        if not update:
+        if not update or part:
             what = (
                 "a build of another version of sign-etl"
                 if previous is None
@@ -191,7 +223,7 @@ def _claim(prepared: Prepared, *, update: bool) -> None:
         (build / MANIFEST).unlink(missing_ok=True)
         if previous is not None:
             _remove_left_over(build, previous, plan)
-        _forget(Journal(build / STATE_FOLDER / "journal.jsonl"), plan)
+        _forget(Journal(build / STATE_FOLDER / JOURNAL), plan)
     plan.save(saved)
 
 
@@ -220,39 +252,10 @@ def _forget(journal: Journal, plan: Plan) -> None:
 
 
 def _remove_left_over(build: Path, previous: Plan, plan: Plan) -> None:
-    from sign_etl.shard.pack import remove
-
     wanted = {path for path, *_ in plan.shards()}
     for path, *_ in previous.shards():
         if path not in wanted:
             remove(build, path)
-
-
-@contextmanager
-def _owned(build: Path) -> Iterator[None]:
-    """One run at a time for a build; the kernel frees the lock of a killed process."""
-    state = build / STATE_FOLDER
-    try:
-        state.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError, PermissionError) as error:
-        raise UsageError(
-            f"cannot make the folder {build}: {os.strerror(error.errno or 0).lower()}",
-            hint="give another folder with --out",
-        ) from error
-    with (state / "run.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UsageError(
-                f"another run is working on {build}", hint=f"watch it: sign-etl status {build}"
-            ) from None
-        for folder in (build, state, state / "shards", *_split_folders(build)):
-            sweep(folder)
-        yield
-
-
-def _split_folders(build: Path) -> list[Path]:
-    return [path for path in build.iterdir() if path.is_dir() and path.name != STATE_FOLDER]
 
 
 def _minded(policy: PolicyConfig) -> tuple[Finding, ...]:

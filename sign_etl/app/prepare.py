@@ -42,6 +42,7 @@ class IngestRequest:
         jobs: worker slots of the local runner, CPUs of a Ray cluster of our own.
         allow_private_hosts: hosts that may have private addresses; True for all.
         accept_licence: data sets whose terms the user accepts.
+        shards: only the shards with these numbers (first and last), beside other such runs.
     """
 
     pipeline: str
@@ -59,6 +60,7 @@ class IngestRequest:
     jobs: int | None = None
     allow_private_hosts: tuple[str, ...] | bool = False
     accept_licence: tuple[str, ...] = ()
+    shards: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +234,6 @@ def pose_setup(name: str, raw: dict[str, Any], *, weights: bool) -> PoseSetup:
 
     backend = BACKENDS.get(name)
     options = backend.options(raw)
-    files = backend.weights(options)
     if weights:
         if backend.extra is not None and not model_files.installed(backend):
             raise MissingExtraError(f"backend `{name}`", backend.extra)
@@ -242,6 +243,10 @@ def pose_setup(name: str, raw: dict[str, Any], *, weights: bool) -> PoseSetup:
         version=backend.version,
         layout=backend.layout(options),
         options=options.model_dump(mode="json"),
-        weights={file.name: file.sha256 for file in files},
+        weights={
+            file.name: file.sha256
+            for file in backend.weights(options, weights_folder())
+            if file.sha256 is not None
+        },
         annotation_bound=backend.annotation_bound,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sign_etl.core.errors import UsageError
-from sign_etl.run.journal import Journal
+from sign_etl.run.ends import read_ends
 from sign_etl.run.plan import Plan
 from sign_etl.run.shards import MANIFEST
 from sign_etl.schema.outcome import Outcome
@@ -26,7 +26,7 @@ def status(build: Path) -> dict[str, Any]:
     """
     state = build / STATE_FOLDER
     try:
-        plan = Plan.load(state / "plan.parquet")
+        plan = Plan.load(state / "plan.parquet", columns=("key", "shard"))
     except ValueError:
         raise UsageError(
             f"{build} was made by another version of sign-etl",
@@ -36,16 +36,18 @@ def status(build: Path) -> dict[str, Any]:
         raise UsageError(
             f"{build} is no build of sign-etl", hint="sign-etl ingest NAME --out DIR makes one"
         ) from None
-    results = Journal(state / "journal.jsonl").latest()
-    outcomes: Counter[str] = Counter()
+    ends = read_ends(state, plan.table["key"])
+    pending = len(plan) - sum(ends.values())
+    outcomes: Counter[str] = Counter({Outcome.PENDING.value: pending} if pending else {})
     reasons: Counter[str] = Counter()
     retryable = 0
-    for key in plan.clip_keys():
-        result = results.get(key)
-        outcomes[(result.outcome if result else Outcome.PENDING).value] += 1
-        if result is not None and result.reject is not None:
-            reasons[result.reject.reason.value] += 1
-        retryable += result is not None and not result.final
+    for reject, count in ends.items():
+        if reject is None:
+            outcomes[Outcome.WRITTEN.value] += count
+            continue
+        outcomes[reject.outcome.value] += count
+        reasons[reject.reason.value] += count
+        retryable += count if reject.reason.retryable else 0
     shards = [path for path, *_ in plan.shards()]
     return {
         "build": str(build),

@@ -11,6 +11,7 @@ from sign_etl.cli.frame import AsJson, Quiet, Settings, Verbose, command, comple
 from sign_etl.cli.output import Output
 from sign_etl.cli.progress import ProgressDisplay
 from sign_etl.cli.reports import tell_built, tell_plan, tell_problems
+from sign_etl.core.errors import UsageError
 
 if TYPE_CHECKING:
     from sign_etl.app.prepare import IngestRequest
@@ -41,6 +42,15 @@ Limit = Annotated[
 ]
 Split = Annotated[
     list[str] | None, typer.Option("--split", help="Only this split; may be repeated.")
+]
+Shards = Annotated[
+    str | None,
+    typer.Option(
+        "--shards",
+        metavar="A-B",
+        help="Only the shards with these numbers, from 0, beside other such runs; a run without "
+        "it publishes.",
+    ),
 ]
 Runner = Annotated[
     Literal["local", "ray"],
@@ -100,6 +110,7 @@ def ingest(
     media_kind: MediaKind = None,
     limit: Limit = None,
     split: Split = None,
+    shards: Shards = None,
     runner: Runner = "local",
     ray_address: RayAddress = None,
     store: StoreUrl = None,
@@ -141,6 +152,7 @@ def ingest(
         jobs=jobs,
         allow_private_hosts=allow_private_hosts or tuple(allow_private_host or ()),
         accept_licence=tuple(accept_licence or ()),
+        shards=_span(shards),
     )
     if plan_only:
         _tell_plan(out, request)
@@ -156,6 +168,7 @@ def ingest(
         seconds=result.seconds,
         exit_code=result.exit_code,
         problems=tuple(result.problems),
+        published=result.published,
     )
     out.data(reply.to_json(), schema=reply.command)
     out.names([reply.build])
@@ -247,6 +260,16 @@ def demo(
     out.text(f"A picture of some: {reply.sheet}")
     if reply.note:
         out.warn(reply.note)
+
+
+def _span(shards: str | None) -> tuple[int, int] | None:
+    """`A-B`, or `A` for one shard."""
+    if shards is None:
+        return None
+    first, _, last = shards.partition("-")
+    if not first.isdecimal() or not (last or first).isdecimal():
+        raise UsageError(f"--shards {shards} is no span of shards", hint="as in --shards 0-15")
+    return int(first), int(last or first)
 
 
 def _tell_plan(out: Output, request: IngestRequest) -> None:

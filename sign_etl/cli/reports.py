@@ -48,7 +48,9 @@ def tell_built(out: Output, reply: Ingest | Demo) -> None:
     tell_reasons(out, reply.reasons)
     if waiting:
         out.text(f"{waiting:,} not done yet: the same command again goes on")
-    if written:
+    if isinstance(reply, Ingest) and not reply.published:
+        out.text("Not published yet: the same command without --shards does that")
+    elif written:
         out.text(f"See them: sign-etl show {reply.build}")
 
 

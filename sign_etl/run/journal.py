@@ -9,16 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sign_etl.core.canonical import canonical_json
 from sign_etl.core.files import atomic_open, disk_errors
+from sign_etl.core.seams import seam
 from sign_etl.schema.outcome import Outcome, Reject
 from sign_etl.stages.item import Item
 
+JOURNAL = "journal.jsonl"
+PART_JOURNALS = "journal-*.jsonl"
+"""Of runs for some shards each; the next run for the whole takes them in."""
 LINE_BYTES = 2048
 """Most lines are shorter."""
 
@@ -37,6 +41,7 @@ class Result:
         quality: fingerprint of the `quality` entry.
         flags: what is odd about it.
         facts: what the lock says of it: frame rate and length of the source, digests of outputs.
+        notes: what differs between runs, such as times; two results may be equal without.
     """
 
     key: str
@@ -48,6 +53,7 @@ class Result:
     quality: str | None = None
     flags: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def outcome(self) -> Outcome:
@@ -64,6 +70,7 @@ def result_of(item: Item) -> Result:
     """The result that an item at its end amounts to."""
     facts: dict[str, Any] = {}
     flags: tuple[str, ...] = ()
+    retrieved = item.source.retrieved_at if item.source else None
     if item.video is not None:
         source = item.video.facts["source"]
         facts = {
@@ -83,6 +90,7 @@ def result_of(item: Item) -> Result:
         quality=item.quality.fingerprint if item.quality else None,
         flags=flags,
         facts=facts,
+        notes={"retrieved_at": retrieved} if retrieved else {},
     )
 
 
@@ -164,8 +172,22 @@ class Journal:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 self._mend()
                 self._file = self._path.open("ab")
+            seam("journal.before-append", result.key)
             self._file.write(_line(result))
             self._file.flush()
+            seam("journal.after-append", result.key)
+
+    def take_in(self, others: Iterable[Path]) -> None:
+        """Append the results of other journals and remove their files.
+
+        Killed in between it is simply done again: a result may stand in a journal twice.
+        """
+        for path in others:
+            for result in Journal(path).results():
+                self.append(result)
+            self.close()
+            seam("journal.before-drop", path)
+            path.unlink()
 
     def compact(self, keep: Mapping[str, Result]) -> None:
         """Write the journal anew with these results only."""
@@ -179,6 +201,7 @@ class Journal:
         if self._file is not None:
             with disk_errors(self._path):
                 self._file.flush()
+                seam("journal.before-sync", self._path)
                 os.fsync(self._file.fileno())
                 self._file.close()
             self._file = None
@@ -210,7 +233,7 @@ def _line(result: Result) -> bytes:
     value: dict[str, Any] = {"key": result.key}
     if result.reject is not None:
         value["reject"] = result.reject.to_json()
-    for name in ("source", "size_bytes", "video", "poses", "quality", "flags", "facts"):
+    for name in ("source", "size_bytes", "video", "poses", "quality", "flags", "facts", "notes"):
         content = getattr(result, name)
         if content:
             value[name] = content

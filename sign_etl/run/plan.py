@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from sign_etl.core.canonical import canonical_json
+from sign_etl.core.errors import UsageError
 from sign_etl.schema.clip import Clip, Source
 from sign_etl.schema.tables import PLAN, numbers, read_table, write_table
 
@@ -80,6 +81,24 @@ class Plan:
             clips = [_clip(row) for row in members]
             yield clips[0].source, clips
 
+    def part(self, first: int, last: int) -> Plan:
+        """The plan of the shards `first` to `last` alone (numbers as in `shards()`, both in it).
+
+        It keeps the digest of the whole: it is no other plan, only less of it.
+
+        Raises:
+            UsageError: the plan has no such shards.
+        """
+        shards = self.shards()
+        if not 0 <= first <= last < len(shards):
+            raise UsageError(
+                f"the plan has no shards {first}-{last}",
+                hint=f"it has {len(shards)}: 0-{len(shards) - 1}",
+            )
+        start = shards[first][1]
+        count = shards[last][1] + shards[last][2] - start
+        return replace(self, table=self.table.slice(start, count))
+
     def save(self, path: Path) -> None:
         """Write the plan, so that status and lock need no recipe."""
         metadata = {
@@ -92,13 +111,17 @@ class Plan:
         write_table(path, self.table.replace_schema_metadata(metadata))
 
     @classmethod
-    def load(cls, path: Path) -> Plan:
+    def load(cls, path: Path, columns: tuple[str, ...] | None = None) -> Plan:
         """Read a saved plan.
+
+        Args:
+            path: the file.
+            columns: only these of its table; then it can be counted but not run.
 
         Raises:
             OSError, ValueError: it is missing or no plan.
         """
-        table = read_table(path, PLAN)
+        table = read_table(path, PLAN, columns)
         metadata = table.schema.metadata
         return cls(
             table,

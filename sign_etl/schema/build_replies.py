@@ -19,6 +19,8 @@ class Ingest(Reply):
     seconds: float
     exit_code: int
     problems: tuple[str, ...]
+    published: bool = True
+    """False where only some shards were asked for."""
 
 
 class Demo(Reply):

@@ -123,15 +123,18 @@ def numbers(column: pa.Array | pa.ChunkedArray) -> NDArray[Any]:
     return values
 
 
-def read_table(path: Path, expected: pa.Schema) -> pa.Table:
-    """Read a published table and check that it has the expected columns.
+def read_table(
+    path: Path, expected: pa.Schema, columns: tuple[str, ...] | None = None
+) -> pa.Table:
+    """Read a published table, or some columns of it, and check that it has the expected ones.
 
     Raises:
         ValueError: another schema name or other columns.
     """
-    table = pq.read_table(path)
-    name = (table.schema.metadata or {}).get(b"schema", b"").decode()
+    schema = pq.read_schema(path)
+    name = (schema.metadata or {}).get(b"schema", b"").decode()
     wanted = expected.metadata[b"schema"].decode()
-    if name != wanted or not table.schema.equals(expected, check_metadata=False):
+    if name != wanted or not schema.equals(expected, check_metadata=False):
         raise ValueError(f"{path.name} is `{name or 'no sign-etl table'}`, not `{wanted}`")
-    return table
+    table = pq.read_table(path, columns=list(columns) if columns else None)
+    return table.replace_schema_metadata(schema.metadata)
