@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -13,10 +14,11 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
 
 from sign_etl import __version__
 from sign_etl.app.pose import weights_state
+from sign_etl.app.preflight import State, part, preflight
+from sign_etl.app.prepare import IngestRequest
 from sign_etl.core.content import CONTENT_KINDS, content_dir
 from sign_etl.core.errors import SignEtlError
 from sign_etl.core.places import cache_folder, default_store, weights_folder
@@ -30,28 +32,16 @@ LOW_DISK_BYTES = 5_000_000_000
 """With less free space a build of any size ends early."""
 GPU_TIMEOUT_S = 10.0
 
-EXTRAS = {
-    "blazepose": ("mediapipe",),
-    "rtmpose": ("rtmlib", "onnxruntime"),
-    "ray": ("ray", "pandas"),
-    "keypoints": ("pose-format",),
-    "youtube": ("yt-dlp",),
-    "train": ("torch", "webdataset", "decord"),
-    "export": ("webdataset", "pandas"),
-}
-"""Packages by extra, as in pyproject.toml."""
-
 LIBRARIES = (("libEGL.so.1", "libegl1"), ("libGLESv2.so.2", "libgles2"))
 """System libraries that mediapipe links, with their Debian packages."""
 
-State = Literal["ok", "absent", "bad"]
 
-
-def doctor(store: str | None = None) -> Doctor:
-    """Check this machine.
+def doctor(store: str | None = None, request: IngestRequest | None = None) -> Doctor:
+    """Check this machine, and whether a build can run on it.
 
     Args:
         store: URL of the store to check; default the one in the cache folder.
+        request: the build; None checks the machine alone.
     """
     checks: list[CheckPart] = []
     for look in (
@@ -65,6 +55,8 @@ def doctor(store: str | None = None) -> Doctor:
         _youtube,
     ):
         checks += look()
+    if request is not None:
+        checks += preflight(request)
     return Doctor(healthy=all(check.state != "bad" for check in checks), checks=tuple(checks))
 
 
@@ -72,33 +64,44 @@ def _base() -> Iterator[CheckPart]:
     oldest, newest = PYTHONS
     fits = oldest <= sys.version_info[:2] <= newest
     wanted = f"{oldest[0]}.{oldest[1]} to {newest[0]}.{newest[1]}"
-    yield _part(
+    yield part(
         "base",
         "Python",
         "ok" if fits else "bad",
         platform.python_version(),
         f"use Python {wanted}",
     )
-    yield _part("base", "platform", "ok", platform.platform())
-    yield _part("base", "processors", "ok", f"{_processors()} to use")
-    yield _part("base", "sign-etl", "ok", __version__)
+    yield part("base", "platform", "ok", platform.platform())
+    yield part("base", "processors", "ok", f"{_processors()} to use")
+    yield part("base", "sign-etl", "ok", __version__)
     for kind in CONTENT_KINDS:
         try:
             detail, state, hint = str(content_dir(kind)), "ok", None
         except SignEtlError as error:
             detail, state, hint = error.message, "bad", error.hint
-        yield _part("base", kind, "ok" if state == "ok" else "bad", detail, hint)
+        yield part("base", kind, "ok" if state == "ok" else "bad", detail, hint)
 
 
 def _extras() -> Iterator[CheckPart]:
-    for extra, packages in EXTRAS.items():
+    for extra, packages in sorted(_packages_by_extra().items()):
         versions = {package: _version(package) for package in packages}
         missing = [package for package, version in versions.items() if version is None]
         detail = ", ".join(
             f"{package} {version or 'absent'}" for package, version in versions.items()
         )
         hint = f"pip install 'sign-etl[{extra}]'"
-        yield _part("extras", extra, "absent" if missing else "ok", detail, hint)
+        yield part("extras", extra, "absent" if missing else "ok", detail, hint)
+
+
+def _packages_by_extra() -> dict[str, list[str]]:
+    """What the installed package itself says that each extra wants."""
+    found: dict[str, list[str]] = {}
+    for line in metadata.requires("sign-etl") or ():
+        extra = re.search(r"extra == ['\"]([\w-]+)['\"]", line)
+        package = re.match(r"[\w.-]+", line)
+        if extra and package and extra[1] != "all":
+            found.setdefault(extra[1], []).append(package[0])
+    return found
 
 
 def _libraries() -> Iterator[CheckPart]:
@@ -111,9 +114,9 @@ def _libraries() -> Iterator[CheckPart]:
         except OSError:
             hint = f"sudo apt-get install -y --no-install-recommends {package}"
             detail = "not found; blazepose cannot run without it"
-            yield _part("libraries", library, "bad" if needed else "absent", detail, hint)
+            yield part("libraries", library, "bad" if needed else "absent", detail, hint)
         else:
-            yield _part("libraries", library, "ok", "loads")
+            yield part("libraries", library, "ok", "loads")
 
 
 def _codecs() -> Iterator[CheckPart]:
@@ -121,16 +124,16 @@ def _codecs() -> Iterator[CheckPart]:
     try:
         import av
     except ImportError as error:
-        yield _part("codecs", "PyAV", "bad", f"does not import: {error}", hint)
+        yield part("codecs", "PyAV", "bad", f"does not import: {error}", hint)
         return
-    yield _part("codecs", "PyAV", "ok", av.__version__)
+    yield part("codecs", "PyAV", "ok", av.__version__)
     try:
         frames = _h264_round_trip()
     except (av.FFmpegError, ValueError) as error:
-        yield _part("codecs", "H.264", "bad", f"does not work: {error}", hint)
+        yield part("codecs", "H.264", "bad", f"does not work: {error}", hint)
         return
     state: State = "ok" if frames == 2 else "bad"
-    yield _part("codecs", "H.264", state, "libx264 encodes, h264 decodes", hint)
+    yield part("codecs", "H.264", state, "libx264 encodes, h264 decodes", hint)
 
 
 def _h264_round_trip() -> int:
@@ -159,13 +162,13 @@ def _weights() -> Iterator[CheckPart]:
         try:
             state = weights_state(BACKENDS.get(name))
         except (SignEtlError, ImportError) as error:
-            yield _part("weights", name, "bad", f"the backend does not load: {error}")
+            yield part("weights", name, "bad", f"the backend does not load: {error}")
             continue
         if state == "none":
             continue
         known: State = "ok" if state == "present" else "absent" if state == "missing" else "bad"
         detail = f"{state} in {weights_folder()}"
-        yield _part("weights", name, known, detail, f"sign-etl pose fetch {name}")
+        yield part("weights", name, known, detail, f"sign-etl pose fetch {name}")
 
 
 def _disk(store: str | None) -> Iterator[CheckPart]:
@@ -173,7 +176,7 @@ def _disk(store: str | None) -> Iterator[CheckPart]:
         free_bytes = shutil.disk_usage(_existing(folder)).free
         state: State = "ok" if free_bytes >= LOW_DISK_BYTES else "absent"
         detail = f"{free_bytes / 1e9:.1f} GB free in {folder}"
-        yield _part("disk", name, state, detail, "free some space, or choose another disk")
+        yield part("disk", name, state, detail, "free some space, or choose another disk")
     try:
         root = Store(store or str(default_store())).root
         root.mkdir(parents=True, exist_ok=True)
@@ -182,15 +185,15 @@ def _disk(store: str | None) -> Iterator[CheckPart]:
     except (OSError, SignEtlError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         hint = "choose another folder with --store, or set SIGN_ETL_CACHE"
-        yield _part("disk", "store", "bad", f"cannot be written: {reason}", hint)
+        yield part("disk", "store", "bad", f"cannot be written: {reason}", hint)
     else:
-        yield _part("disk", "store", "ok", f"{root} can be written")
+        yield part("disk", "store", "ok", f"{root} can be written")
 
 
 def _gpu() -> Iterator[CheckPart]:
     program = shutil.which("nvidia-smi")
     if program is None:
-        yield _part("gpu", "NVIDIA", "absent", "none found; nothing here needs one")
+        yield part("gpu", "NVIDIA", "absent", "none found; nothing here needs one")
         return
     command = [program, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
     try:
@@ -198,13 +201,13 @@ def _gpu() -> Iterator[CheckPart]:
             command, capture_output=True, text=True, timeout=GPU_TIMEOUT_S, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        yield _part("gpu", "NVIDIA", "absent", f"nvidia-smi does not answer: {error}")
+        yield part("gpu", "NVIDIA", "absent", f"nvidia-smi does not answer: {error}")
         return
     if done.returncode:
-        yield _part("gpu", "NVIDIA", "absent", "nvidia-smi finds no working driver")
+        yield part("gpu", "NVIDIA", "absent", "nvidia-smi finds no working driver")
         return
     for line in done.stdout.strip().splitlines():
-        yield _part("gpu", "NVIDIA", "ok", line)
+        yield part("gpu", "NVIDIA", "ok", line)
 
 
 def _youtube() -> Iterator[CheckPart]:
@@ -215,12 +218,7 @@ def _youtube() -> Iterator[CheckPart]:
     runtime = youtube_runtime()
     detail = runtime or "none found: YouTube clips will be rejected (missing-tool)"
     hint = "install Deno (https://deno.com) or Node.js 22 or newer"
-    yield _part("youtube", "JavaScript", "ok" if runtime else "absent", detail, hint)
-
-
-def _part(group: str, name: str, state: State, detail: str, hint: str | None = None) -> CheckPart:
-    hint = hint if state != "ok" else None
-    return CheckPart(group=group, name=name, state=state, detail=detail, hint=hint)
+    yield part("youtube", "JavaScript", "ok" if runtime else "absent", detail, hint)
 
 
 def _version(package: str) -> str | None:

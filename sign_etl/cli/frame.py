@@ -13,7 +13,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 
 import typer
 from typer.core import TyperGroup
-from typer.main import get_command
+from typer.main import get_command, get_group
 
 from sign_etl.core.errors import UsageError, near_miss
 
@@ -99,9 +99,11 @@ class Tree(Group):
 def load(name: str, leaf: Leaf) -> Any:
     """Import a command."""
     module = importlib.import_module(f"sign_etl.cli.{leaf.module}")
+    if leaf.is_group:
+        return get_group(module.app)
     loaded: Any = get_command(module.app)
-    alone = leaf.is_group or loaded.name == name  # a module with one command is that command
-    return loaded if alone else loaded.commands[name]
+    # A module with one command is that command.
+    return loaded if loaded.name == name else loaded.commands[name]
 
 
 def _be_verbose(level: int) -> int:

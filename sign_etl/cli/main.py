@@ -36,6 +36,7 @@ SECTIONS: dict[str, dict[str, Leaf]] = {
         "pipelines": Leaf("pipelines", "Pipelines: the choices of a build, to copy.", True),
         "pose": Leaf("pose", "Pose backends and their weights.", True),
         "schemas": Leaf("schemas", "The published file formats.", True),
+        "cluster": Leaf("cluster", "Batch jobs: a build on SLURM or Kubernetes.", True),
         "doctor": Leaf("doctor", "Check this machine: packages, libraries, weights, disk."),
     },
 }

@@ -36,6 +36,8 @@ def tell_checked(out: Output, files: Sequence[CheckedPart], *, exit_code: int) -
 
 def tell_built(out: Output, reply: Ingest | Demo) -> None:
     """Tell what was built, what was rejected and why, and how to look at it."""
+    from sign_etl.schema.build_replies import Ingest
+
     counts = reply.counts
     written = counts.get("written", 0)
     rejected = counts.get("excluded", 0) + counts.get("failed", 0)

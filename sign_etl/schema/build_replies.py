@@ -95,6 +95,17 @@ class Status(Reply):
     """Whether the build has its manifest."""
 
 
+class ClusterRender(Reply):
+    """`cluster render`."""
+
+    command = "cluster-render"
+    target: str
+    files: tuple[str, ...]
+    """The one to submit comes first."""
+    shards: int | None
+    """Of the plan, where it was looked at."""
+
+
 class Verify(Reply):
     """`verify`."""
 
