@@ -49,5 +49,5 @@ ENV PATH=/opt/sign-etl/bin:$PATH \
 RUN sign-etl pose fetch blazepose && chmod -R a+rX /opt/weights
 USER 1001
 WORKDIR /data
-ENTRYPOINT ["tini", "--"]
+ENTRYPOINT ["tini", "-s", "--"]
 CMD ["sign-etl", "--help"]

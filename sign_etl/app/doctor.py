@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from importlib import metadata
@@ -22,7 +21,7 @@ from sign_etl.app.prepare import IngestRequest
 from sign_etl.core.content import CONTENT_KINDS, content_dir
 from sign_etl.core.errors import SignEtlError
 from sign_etl.core.places import cache_folder, default_store, weights_folder
-from sign_etl.core.store import Store
+from sign_etl.core.store import open_store
 from sign_etl.pose.base import BACKENDS
 from sign_etl.schema.replies import CheckPart, Doctor
 
@@ -178,16 +177,14 @@ def _disk(store: str | None) -> Iterator[CheckPart]:
         detail = f"{free_bytes / 1e9:.1f} GB free in {folder}"
         yield part("disk", name, state, detail, "free some space, or choose another disk")
     try:
-        root = Store(store or str(default_store())).root
-        root.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=root) as file:
-            file.write(b"sign-etl")
+        opened = open_store(store or default_store())
+        opened.check()
     except (OSError, SignEtlError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         hint = "choose another folder with --store, or set SIGN_ETL_CACHE"
         yield part("disk", "store", "bad", f"cannot be written: {reason}", hint)
     else:
-        yield part("disk", "store", "ok", f"{root} can be written")
+        yield part("disk", "store", "ok", f"{opened.url} can be written")
 
 
 def _gpu() -> Iterator[CheckPart]:

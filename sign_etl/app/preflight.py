@@ -13,7 +13,7 @@ from sign_etl.app.plan import PlanSummary, plan
 from sign_etl.app.prepare import IngestRequest, resolve
 from sign_etl.core.errors import SignEtlError
 from sign_etl.core.places import default_store, weights_folder
-from sign_etl.core.store import Store
+from sign_etl.core.store import open_store
 from sign_etl.pose import weights
 from sign_etl.pose.base import BACKENDS
 from sign_etl.schema.pipeline import Pipeline
@@ -52,7 +52,7 @@ def preflight(request: IngestRequest) -> Iterator[CheckPart]:
         detail = f"{summary.clips:,} clips, {summary.sources:,} sources, shards: {summary.shards}"
         yield part("build", "plan", "ok", detail)
     out = request.out or Path("builds") / pipeline.name
-    store = Store(request.store or default_store()).root
+    store = open_store(request.store or default_store()).root
     needs = _needs(summary, same_disk=_disk(out) == _disk(store))
     for name, folder, hint in (
         ("out", out, "give another folder with --out"),

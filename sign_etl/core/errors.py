@@ -9,6 +9,7 @@
     ├── VerifyError                    1   a build is not what its manifest says
     ├── AccountingError                1   plan, ledger and shards disagree; nothing was published
     ├── DiskError                      75  no space left: free some, run again, nothing is lost
+    │   └── StorageError           75  the same of storage on the network
     └── Stopped                        75  stopped early (SIGTERM), resumable; 130 after Ctrl-C
 
 A clip that cannot be built is no exception: it is a `Reject`, see `sign_etl.schema.outcome`.
@@ -93,6 +94,10 @@ class DiskError(SignEtlError):
     """The disk is full; what was finished is kept."""
 
     exit_code = 75
+
+
+class StorageError(DiskError):
+    """Storage on the network does not answer, or refuses; likewise."""
 
 
 class Stopped(SignEtlError):

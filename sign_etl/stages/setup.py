@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sign_etl.core.store import Store
+from sign_etl.core.store import Store, open_store
 from sign_etl.schema.keypoint_set import KeypointSet
 from sign_etl.schema.pipeline import Pipeline
 from sign_etl.stages.item import Stage
@@ -24,6 +24,7 @@ class PoseSetup:
         options: validated options as JSON.
         weights: sha256 of the model files by name.
         annotation_bound: True where the result depends on the annotation id.
+        uses_bbox: True where the result depends on the annotated box.
     """
 
     name: str
@@ -32,6 +33,7 @@ class PoseSetup:
     options: Mapping[str, Any]
     weights: Mapping[str, str]
     annotation_bound: bool
+    uses_bbox: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Setup:
 
     def open_store(self) -> Store:
         """The store."""
-        return Store(self.store)
+        return open_store(self.store)
 
 
 def setup_from_json(value: Mapping[str, Any]) -> Setup:
