@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from sign_etl.core.errors import ConfigError, near_miss
-from sign_etl.schema import face_mesh
+from sign_etl.schema import face_mesh, spoter, unisign
 
 Edge = tuple[int, int]
 
@@ -113,25 +113,8 @@ _HAND_EDGES: tuple[Edge, ...] = (
     *((13, 17), (17, 18), (18, 19), (19, 20), (0, 17)),
 )
 
-# SPOTER names joints as Apple Vision does and counts each finger from its tip.
-_SPOTER_BODY = (
-    *("nose", "neck", "right_eye", "left_eye", "right_ear", "left_ear"),
-    *("right_shoulder", "left_shoulder", "right_elbow", "left_elbow", "right_wrist", "left_wrist"),
-)
-_SPOTER_BODY_EDGES: tuple[Edge, ...] = (
-    *((0, 1), (0, 2), (0, 3), (2, 4), (3, 5), (1, 6), (1, 7), (6, 8), (8, 10), (7, 9), (9, 11)),
-)
-_SPOTER_HAND = (
-    "wrist",
-    *(
-        f"{finger}_{joint}"
-        for finger in ("index", "middle", "ring", "pinky")
-        for joint in ("tip", "dip", "pip", "mcp")
-    ),
-    *(f"thumb_{joint}" for joint in ("tip", "ip", "mcp", "cmc")),
-)
 _SPOTER_HAND_EDGES = tuple(
-    (_SPOTER_HAND.index(_HAND[start]), _SPOTER_HAND.index(_HAND[end])) for start, end in _HAND_EDGES
+    (spoter.HAND.index(_HAND[start]), spoter.HAND.index(_HAND[end])) for start, end in _HAND_EDGES
 )
 
 _COCO_BODY = (
@@ -205,6 +188,31 @@ def _parts(body: int, face: int, hands: int) -> Mapping[str, tuple[int, ...]]:
     )
 
 
+_WHOLEBODY = Layout(
+    name="coco-wholebody-133",
+    points=(
+        *_COCO_BODY,
+        *(f"face_{number}" for number in range(68)),
+        *_hand_points("left"),
+        *_hand_points("right"),
+    ),
+    edges=(
+        *_COCO_BODY_EDGES,
+        *_moved(_FACE_EDGES, 23),
+        *_moved(_HAND_EDGES, 91),
+        *_moved(_HAND_EDGES, 112),
+    ),
+    parts=_parts(23, 68, 21),
+    pairs=(*_COCO_BODY_PAIRS, *_moved(_FACE_PAIRS, 23), *_hand_pairs(91)),
+    has_z=False,
+)
+
+
+def _selected(pairs: tuple[Edge, ...], numbers: tuple[int, ...]) -> tuple[Edge, ...]:
+    chosen = {number: place for place, number in enumerate(numbers)}
+    return tuple((chosen[one], chosen[two]) for one, two in pairs if {one, two} <= chosen.keys())
+
+
 LAYOUTS: Mapping[str, Layout] = MappingProxyType(
     {
         entry.name: entry
@@ -225,28 +233,7 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
                 pairs=(*_BLAZEPOSE_PAIRS, *_hand_pairs(33)),
                 has_z=True,
             ),
-            Layout(
-                name="coco-wholebody-133",
-                points=(
-                    *_COCO_BODY,
-                    *(f"face_{number}" for number in range(68)),
-                    *_hand_points("left"),
-                    *_hand_points("right"),
-                ),
-                edges=(
-                    *_COCO_BODY_EDGES,
-                    *_moved(_FACE_EDGES, 23),
-                    *_moved(_HAND_EDGES, 91),
-                    *_moved(_HAND_EDGES, 112),
-                ),
-                parts=_parts(23, 68, 21),
-                pairs=(
-                    *_COCO_BODY_PAIRS,
-                    *_moved(_FACE_PAIRS, 23),
-                    *_hand_pairs(91),
-                ),
-                has_z=False,
-            ),
+            _WHOLEBODY,
             Layout(
                 name="hands-42",
                 points=(*_hand_points("left"), *_hand_points("right")),
@@ -258,17 +245,30 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
             Layout(
                 name="spoter-54",
                 points=(
-                    *_SPOTER_BODY,
-                    *_hand_points("left", _SPOTER_HAND),
-                    *_hand_points("right", _SPOTER_HAND),
+                    *spoter.BODY,
+                    *_hand_points("left", spoter.HAND),
+                    *_hand_points("right", spoter.HAND),
                 ),
                 edges=(
-                    *_SPOTER_BODY_EDGES,
+                    *spoter.BODY_EDGES,
                     *_moved(_SPOTER_HAND_EDGES, 12),
                     *_moved(_SPOTER_HAND_EDGES, 33),
                 ),
                 parts=_parts(12, 0, 21),
                 pairs=(*((left, left - 1) for left in range(3, 12, 2)), *_hand_pairs(12)),
+                has_z=False,
+            ),
+            Layout(
+                name="unisign-69",
+                points=tuple(_WHOLEBODY.points[number] for number in unisign.WHOLEBODY),
+                edges=(
+                    *unisign.BODY_EDGES,
+                    *_moved(_HAND_EDGES, 9),
+                    *_moved(_HAND_EDGES, 30),
+                    *_moved(unisign.FACE_EDGES, 51),
+                ),
+                parts=unisign.PARTS,
+                pairs=_selected(_WHOLEBODY.pairs, unisign.WHOLEBODY),
                 has_z=False,
             ),
             Layout(

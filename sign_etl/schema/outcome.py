@@ -17,7 +17,7 @@ class Outcome(StrEnum):
 
     WRITTEN = "written"
     EXCLUDED = "excluded"
-    """Left out by a rule of the pipeline (quality thresholds, lengths)."""
+    """Left out by a rule of the pipeline (quality thresholds, lengths), or revoked."""
     FAILED = "failed"
     DEFERRED = "deferred"
     """Not tried to the end: its host asked for a pause. The next run goes on."""
@@ -71,6 +71,10 @@ class Reason(StrEnum):
     """The host asked for a pause longer than this run waits."""
     MISSING_TOOL = "missing-tool"
     """An optional downloader or its runtime is not installed; `doctor` tells which."""
+    LOCK_DRIFT = "lock-drift"
+    """Its bytes are not those that the lock names (only with --locked)."""
+    REVOKED = "revoked"
+    """Taken out by `sign-etl revoke`, for good."""
 
     # normalise
     CORRUPT = "corrupt"
@@ -96,6 +100,8 @@ class Reason(StrEnum):
 
     # pose and quality
     NO_PERSON = "no-person"
+    AMBIGUOUS_PERSON = "ambiguous-person"
+    """Several people, and which of them signs is not clear."""
     BODY_MISSING = "body-missing"
     """Body found in too few frames."""
     HANDS_MISSING = "hands-missing"
@@ -113,7 +119,7 @@ class Reason(StrEnum):
 
     @property
     def rule(self) -> bool:
-        """True where a threshold of the pipeline decides: the outcome is `excluded`."""
+        """True where a rule decides and nothing failed: the outcome is `excluded`."""
         return self in _RULES
 
     @property
@@ -132,14 +138,17 @@ _RETRYABLE = frozenset(
         Reason.MEDIA_MISSING,
         Reason.HOST_PAUSED,
         Reason.MISSING_TOOL,
+        Reason.LOCK_DRIFT,
     }
 )
 _RULES = frozenset(
     {
+        Reason.REVOKED,
         Reason.TOO_SHORT,
         Reason.TOO_LONG,
         Reason.FPS_MISMATCH,
         Reason.NO_PERSON,
+        Reason.AMBIGUOUS_PERSON,
         Reason.BODY_MISSING,
         Reason.HANDS_MISSING,
         Reason.FROZEN,
@@ -160,6 +169,7 @@ _FROM_BYTES = frozenset(
         Reason.TOO_MANY_PIXELS,
         Reason.FPS_MISMATCH,
         Reason.NO_PERSON,
+        Reason.AMBIGUOUS_PERSON,
         Reason.BODY_MISSING,
         Reason.HANDS_MISSING,
         Reason.FROZEN,

@@ -25,6 +25,9 @@ from sign_etl.stages.setup import Setup
 VERSION = "1"
 DIGITS = 6
 """Measures are rounded, so that the last bit of a mean moves no byte of the index."""
+ESTIMATED = ("persons", "ambiguous")
+"""Measures that only an estimator can tell: most people seen at a time, and how close the second
+candidate came to the signer (see `sign_etl.pose.signer`); absent where it looks at one person."""
 
 
 class QualityStage:
@@ -58,6 +61,8 @@ class QualityStage:
         if backend is not None:
             keypoints = _load(self._store, item.poses[backend])
             measures |= measure(keypoints, self._layouts[backend])
+            told = item.poses[backend].facts.get("estimator", {})
+            measures |= {name: told[name] for name in ESTIMATED if name in told}
         rounded = {name: round(float(value), DIGITS) for name, value in measures.items()}
         entry = self._store.put(self.name, self._fingerprint(item), facts={"measures": rounded})
         return self._judged(item, entry)
@@ -144,6 +149,8 @@ def judge(measures: Mapping[str, Any], config: QualityConfig) -> Reject | None:
     seen = [measures[part] for part in ("body", "hand") if part in measures]
     if seen and not any(seen) and config.no_person == "reject":
         return Reject(StageName.QUALITY, Reason.NO_PERSON, "in no frame")
+    if config.ambiguous_person == "reject" and above("ambiguous", config.max_ambiguity):
+        return reject(Reason.AMBIGUOUS_PERSON, "ambiguous", ">", config.max_ambiguity)
     if below("body", config.min_body):
         return reject(Reason.BODY_MISSING, "body", "<", config.min_body)
     if below("hand", config.min_hand):

@@ -102,6 +102,28 @@ def test_spoter_counts_from_the_finger_tips() -> None:
     assert set(points.points) - known == {"neck"}
 
 
+def test_unisign_is_a_choice_of_wholebody() -> None:
+    points = layout("unisign-69")
+    whole = layout("coco-wholebody-133")
+    assert points.channels == 3
+    assert points.points[:9] == tuple(whole.points[number] for number in (0, *range(3, 11)))
+    assert points.points[9:51] == layout("hands-42").points
+    contour = tuple(f"face_{number}" for number in range(0, 17, 2))
+    assert points.points[51:60] == contour
+    assert points.points[60:] == (*(f"face_{number}" for number in range(60, 68)), "face_30")
+    assert {part: len(numbers) for part, numbers in points.parts.items()} == {
+        "body": 9,
+        "left_hand": 21,
+        "right_hand": 21,
+        "face": 18,
+    }
+    assert points.parts["face"] == tuple(range(51, 69))
+    # Chain of 9, ring of 8, and the nose to all.
+    face = [edge for edge in points.edges if edge[0] >= 51]
+    assert len(face) == 8 + 8 + 17
+    assert sum(68 in edge for edge in face) == 17
+
+
 def test_hands_are_those_of_holistic() -> None:
     assert layout("hands-42").points == layout("holistic-75").points[33:]
     assert not layout("hands-42").parts["body"]
