@@ -9,10 +9,10 @@ from typing import Literal
 from pydantic import BaseModel
 
 from sign_etl.app.options import option_parts
-from sign_etl.core.canonical import sha256_file
 from sign_etl.core.errors import AccessError
 from sign_etl.core.places import weights_folder
 from sign_etl.pose.base import BACKENDS, PoseBackend, WeightsFile
+from sign_etl.pose.weights import installed, is_right, place, providers
 from sign_etl.schema.config import checked_options
 from sign_etl.schema.document import Document, DocumentError, with_settings
 from sign_etl.schema.layouts import layout
@@ -37,7 +37,7 @@ def backend_info(name: str, settings: Iterable[str] = ()) -> PoseInfo:
         ConfigError: there is none of this name, or a wrong option.
     """
     backend = BACKENDS.get(name)
-    options = _options(backend, settings)
+    options = backend_options(backend, settings)
     points = layout(backend.layout(options))
     return PoseInfo(
         backend=_part(backend, options),
@@ -46,6 +46,7 @@ def backend_info(name: str, settings: Iterable[str] = ()) -> PoseInfo:
         channels=points.channels,
         weights=_weights(backend, options),
         folder=str(weights_folder()),
+        providers=providers(backend),
         options=option_parts(backend.options),
     )
 
@@ -62,7 +63,7 @@ def fetch_weights(name: str, settings: Iterable[str] = ()) -> PoseFetch:
         AccessError: they cannot be had; the hint says what to do.
     """
     backend = BACKENDS.get(name)
-    options = _options(backend, settings)
+    options = backend_options(backend, settings)
     folder = weights_folder()
     backend.fetch(options, folder)
     weights = _weights(backend, options)
@@ -88,9 +89,21 @@ def weights_state(
     return "missing" if "missing" in states else "present"
 
 
-def _part(backend: PoseBackend, options: BaseModel | None = None) -> BackendPart:
-    from sign_etl.pose.weights import installed
+def backend_options(backend: PoseBackend, settings: Iterable[str]) -> BaseModel:
+    """Options of a backend from `key=value` settings.
 
+    Raises:
+        ConfigError: an unknown key or a wrong value.
+    """
+    document = with_settings(Document({}, f"the options of `{backend.name}`"), settings)
+    hint = f"see `sign-etl pose info {backend.name}`"
+    problems = checked_options(backend.options, document.values, document, (), hint=hint)
+    if problems:
+        raise DocumentError(problems, document.origin)
+    return backend.options(document.values)
+
+
+def _part(backend: PoseBackend, options: BaseModel | None = None) -> BackendPart:
     chosen = backend.options({}) if options is None else options
     return BackendPart(
         name=backend.name,
@@ -100,15 +113,6 @@ def _part(backend: PoseBackend, options: BaseModel | None = None) -> BackendPart
         installed=backend.extra is None or installed(backend),
         weights=weights_state(backend, chosen),
     )
-
-
-def _options(backend: PoseBackend, settings: Iterable[str]) -> BaseModel:
-    document = with_settings(Document({}, f"the options of `{backend.name}`"), settings)
-    hint = f"see `sign-etl pose info {backend.name}`"
-    problems = checked_options(backend.options, document.values, document, (), hint=hint)
-    if problems:
-        raise DocumentError(problems, document.origin)
-    return backend.options(document.values)
 
 
 def _weights(backend: PoseBackend, options: BaseModel) -> tuple[WeightsPart, ...]:
@@ -122,16 +126,11 @@ def _weights(backend: PoseBackend, options: BaseModel) -> tuple[WeightsPart, ...
             origin=file.origin,
             state=_state(file, folder),
         )
-        for file in backend.weights(options)
+        for file in backend.weights(options, folder)
     )
 
 
 def _state(file: WeightsFile, folder: Path) -> FileState:
-    path = folder / file.name
-    try:
-        right = path.stat().st_size == file.size_bytes and sha256_file(path) == file.sha256
-    except FileNotFoundError:
-        return "missing"
-    except OSError:
-        return "damaged"
-    return "present" if right else "damaged"
+    if is_right(file, folder):
+        return "present"
+    return "damaged" if place(file, folder).exists() else "missing"

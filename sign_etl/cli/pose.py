@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sign_etl.cli.frame import AsJson, Quiet, Verbose, command, complete_backends, group
 from sign_etl.cli.output import Output, size_text
+
+if TYPE_CHECKING:
+    from sign_etl.schema.bench_reply import PoseBench
 
 app = group("pose", "Pose backends and their weights.")
 
@@ -67,16 +71,20 @@ def info(
             "installed": backend.installed,
             "weights": backend.weights,
             "folder": reply.folder,
+            "runs on": ", ".join(reply.providers) or None,
         }
     )
-    if reply.weights:
+    for part in reply.weights:
         out.text("")
-        out.table(
-            ("file", "size", "state", "licence", "origin"),
-            [
-                (part.name, size_text(part.size_bytes), part.state, part.licence, part.origin)
-                for part in reply.weights
-            ],
+        out.facts(
+            {
+                "file": part.name,
+                "size": None if part.size_bytes is None else size_text(part.size_bytes),
+                "state": part.state,
+                "licence": part.licence,
+                "sha256": part.sha256 or "taken at the first fetch, and held to ever after",
+                "origin": part.origin,
+            }
         )
     if reply.options:
         out.text(f"\nOptions of `{name}`, in a pipeline or as --set pose.{name}.OPTION=VALUE:")
@@ -102,7 +110,97 @@ def fetch(
     out.data(reply.to_json(), schema=reply.command)
     out.names(part.name for part in reply.weights)
     for part in reply.weights:
-        out.text(f"{part.name}  {size_text(part.size_bytes)}  {part.licence}  {part.sha256[:12]}")
+        size, sha256 = size_text(part.size_bytes or 0), (part.sha256 or "")[:12]
+        out.text(f"{part.name}  {size}  {part.licence}  {sha256}")
     out.text(
         f"The weights of {name} are in {reply.folder}" if reply.weights else "Nothing to fetch"
     )
+
+
+@command(
+    app,
+    "bench",
+    examples=(
+        "sign-etl pose bench blazepose --media DIR",
+        "sign-etl pose bench rtmpose --media DIR --clips 50 --set mode=lightweight",
+    ),
+)
+def bench(
+    name: Name,
+    media: Annotated[Path, typer.Option("--media", metavar="DIR", help="A folder with videos.")],
+    clips: Annotated[int, typer.Option("--clips", min=1, help="How many of them.")] = 20,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="Workers; default: one a core.")
+    ] = None,
+    batch: Annotated[
+        int, typer.Option("--batch", min=1, help="Clips that a worker takes at a time.")
+    ] = 1,
+    roofline: Annotated[
+        bool, typer.Option("--roofline/--no-roofline", help="Measure the nets alone as well.")
+    ] = True,
+    options: Options = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Measure a backend here: frames/s by stage, share of the roofline, what limits."""
+    from sign_etl.app.bench import bench as measure
+
+    out = Output.of(as_json=as_json, quiet=quiet)
+    reply = measure(
+        name,
+        media,
+        settings=options or (),
+        clips=clips,
+        jobs=jobs,
+        batch=batch,
+        roofline=roofline,
+        tell=out.note,
+    )
+    out.data(reply.to_json(), schema=reply.command)
+    out.names([f"{reply.frames_per_s:.2f}"])
+    _show_bench(out, reply)
+
+
+def _show_bench(out: Output, reply: PoseBench) -> None:
+    said = ", ".join(reply.facts.values())
+    out.text(f"{reply.backend} ({reply.version}){f', {said}' if said else ''}")
+    out.text(
+        f"{reply.clips} clips, {reply.frames:,} frames of up to {reply.width} x {reply.height}; "
+        f"{reply.jobs} workers on {reply.cores} cores"
+    )
+    if reply.refused:
+        out.warn(f"{reply.refused} files were refused by normalise")
+    out.text(f"\n{reply.frames_per_s:.1f} frames/s\n")
+    out.table(
+        ("stage", "ms/frame", "share", "frames/s alone"),
+        [
+            (
+                f"{stage.name} (ahead)" if stage.ahead else stage.name,
+                f"{1000 * stage.seconds / reply.frames:.2f}",
+                f"{stage.share:.1%}",
+                f"{stage.frames_per_s:,.0f}" if stage.frames_per_s else "",
+            )
+            for stage in reply.stages
+        ],
+    )
+    top = reply.roofline
+    if top is not None:
+        out.text("")
+        what = "the nets alone" if top.nets else "the landmarkers alone, as they ran"
+        out.text(f"Roofline: {top.frames_per_s:.1f} frames/s ({what}); reached: {top.share:.0%}")
+    if top is not None and top.nets:
+        out.table(
+            ("net", "input", "images/s", "at best with", "images/frame"),
+            [
+                (
+                    net.name,
+                    f"{net.height} x {net.width}",
+                    f"{net.images_per_s:.1f}",
+                    f"{net.processes} x {net.threads} threads, batch {net.batch}",
+                    f"{net.images_per_frame:.2f}",
+                )
+                for net in top.nets
+            ],
+        )
+    out.text(f"\nLimited by {reply.limit}")

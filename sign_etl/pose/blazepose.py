@@ -12,7 +12,7 @@ from __future__ import annotations
 import ctypes
 import sys
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
@@ -23,7 +23,8 @@ from pydantic import BaseModel, Field, field_validator
 
 from sign_etl.core.errors import AccessError
 from sign_etl.pose import blazepose_weights, hands
-from sign_etl.pose.base import Estimator, PoseBackend, PoseInput, WeightsFile
+from sign_etl.pose.base import Estimate, Estimator, PoseBackend, PoseInput, WeightsFile
+from sign_etl.pose.clock import SILENT
 from sign_etl.reader.frames import read_frames
 from sign_etl.schema.layouts import layout
 from sign_etl.schema.pipeline import Settings, Share
@@ -83,6 +84,7 @@ class BlazePose:
     extra: str | None = "blazepose"
     modules: tuple[str, ...] = ("mediapipe",)
     annotation_bound = False
+    uses_bbox = False
 
     def __init__(self) -> None:
         # Another MediaPipe gives slightly other numbers (4e-4 between two versions was seen).
@@ -99,7 +101,7 @@ class BlazePose:
         """See `PoseBackend`."""
         return LAYOUT
 
-    def weights(self, options: BaseModel) -> tuple[WeightsFile, ...]:
+    def weights(self, options: BaseModel, folder: Path) -> tuple[WeightsFile, ...]:
         """See `PoseBackend`."""
         return tuple(entry.file for entry in blazepose_weights.BUNDLES)
 
@@ -146,28 +148,35 @@ class BlazePoseEstimator:
         # Before the interpreter takes MediaPipe apart: its own clean-up at that point complains.
         weakref.finalize(self, _close_all, self._kept)
 
-    def estimate(self, clip: PoseInput) -> NDArray[np.float32]:
-        """See `Estimator`.
+    def estimate(self, clips: Sequence[PoseInput]) -> Iterator[Estimate]:
+        """See `Estimator`; MediaPipe takes one picture at a time, so nothing is gained by a batch.
 
         Raises:
-            ValueError: the video cannot be decoded, or it has another number of frames.
+            ValueError: a video cannot be decoded, or it has another number of frames.
         """
+        for clip in clips:
+            yield Estimate(self._keypoints(clip))
+
+    def _keypoints(self, clip: PoseInput) -> NDArray[np.float32]:
         import mediapipe as mp
 
-        body_finder = self._finder("body", self._options.body_mode)
-        hand_finder = self._finder("hands", self._options.hands_mode)
+        with SILENT("open"):
+            body_finder = self._finder("body", self._options.body_mode)
+            hand_finder = self._finder("hands", self._options.hands_mode)
         keypoints = empty(clip.frames)
         owner = _HandOwner(self._options.max_wrist_distance, clip.width, clip.height)
         count = 0
         try:
-            for picture in read_frames(clip.video):
+            for picture in SILENT.each("decode", read_frames(clip.video)):
                 if count == clip.frames:
                     raise ValueError(f"the video has more than {clip.frames} frames")
                 image = mp.Image(image_format=mp.ImageFormat.SRGB, data=picture)
                 # Distinct as long as there are fewer than 1,000 frames a second.
                 time_ms = round(count * 1000 / clip.fps)
-                body = _look(body_finder, self._options.body_mode, image, time_ms)
-                found = _look(hand_finder, self._options.hands_mode, image, time_ms)
+                with SILENT("body"):
+                    body = _look(body_finder, self._options.body_mode, image, time_ms)
+                with SILENT("hands"):
+                    found = _look(hand_finder, self._options.hands_mode, image, time_ms)
                 _put_body(keypoints[count], body)
                 owner.put(keypoints[count], found)
                 count += 1

@@ -10,6 +10,7 @@ stands between. Both bundles are made here, deterministically, and pinned as wel
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 import tempfile
@@ -24,12 +25,11 @@ from sign_etl.core.errors import AccessError
 from sign_etl.core.files import write_bytes
 from sign_etl.pose.base import WeightsFile
 from sign_etl.pose.bundles import bundle, with_normalisation
+from sign_etl.pose.download import Unreachable, download
 from sign_etl.pose.weights import is_right
 
 OFFICIAL = "https://storage.googleapis.com/mediapipe-assets"
 WHEEL = "mediapipe==0.10.21"
-CONNECT_TIMEOUT_S = 5.0
-READ_TIMEOUT_S = 30.0
 PIP_TIMEOUT_S = 900.0
 
 
@@ -60,10 +60,6 @@ class Bundle:
 
     file: WeightsFile
     parts: tuple[Part, ...]
-
-
-class Unreachable(Exception):
-    """This way to the files leads nowhere; the message says why in a few words."""
 
 
 def _bundle(name: str, sha256: str, size_bytes: int, *parts: Part) -> Bundle:
@@ -185,24 +181,12 @@ def from_official(parts: Sequence[Part], official: str = OFFICIAL) -> dict[str, 
     Raises:
         Unreachable: no network, an HTTP error, or other bytes than the pinned ones.
     """
-    import httpx
-
-    timeout = httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
     models = {}
-    try:
-        with httpx.Client(timeout=timeout, follow_redirects=True) as client:
-            for part in parts:
-                with client.stream("GET", f"{official}/{part.address}") as answer:
-                    if answer.status_code != 200:
-                        raise Unreachable(f"the official address answers {answer.status_code}")
-                    data = bytearray()
-                    for chunk in answer.iter_bytes():
-                        data += chunk
-                        if len(data) > part.size_bytes:
-                            break
-                models[part.sha256] = _verified(part, bytes(data), "the official address")
-    except (httpx.HTTPError, httpx.InvalidURL, OSError):
-        raise Unreachable("the official address cannot be reached") from None
+    for part in parts:
+        body = io.BytesIO()
+        way = "the official address"
+        download(f"{official}/{part.address}", body, limit_bytes=part.size_bytes, way=way)
+        models[part.sha256] = _verified(part, body.getvalue(), way)
     return models
 
 

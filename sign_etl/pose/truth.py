@@ -6,7 +6,7 @@ serves as the yardstick of the estimators.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from sign_etl.core.registry import Registry
-from sign_etl.pose.base import Estimator, PoseBackend, PoseInput, WeightsFile
+from sign_etl.pose.base import Estimate, Estimator, PoseBackend, PoseInput, WeightsFile
 from sign_etl.schema.layouts import layout
 from sign_etl.schema.pipeline import Settings
 
@@ -43,6 +43,7 @@ class Truth:
     extra: str | None = None
     modules: tuple[str, ...] = ()
     annotation_bound = True
+    uses_bbox = False
 
     def options(self, raw: Mapping[str, Any]) -> TruthOptions:
         """See `PoseBackend`."""
@@ -52,7 +53,7 @@ class Truth:
         """See `PoseBackend`."""
         return LAYOUT
 
-    def weights(self, options: BaseModel) -> tuple[WeightsFile, ...]:
+    def weights(self, options: BaseModel, folder: Path) -> tuple[WeightsFile, ...]:
         """None."""
         return ()
 
@@ -68,19 +69,20 @@ class Truth:
 
 
 class _TruthEstimator:
-    def estimate(self, clip: PoseInput) -> NDArray[np.float32]:
+    def estimate(self, clips: Sequence[PoseInput]) -> Iterator[Estimate]:
         """See `Estimator`.
 
         Raises:
-            ConfigError: the clip's data set is not rendered.
+            ConfigError: a clip's data set is not rendered.
             ValueError: its provider gives another shape.
         """
-        keypoints = PROVIDERS.get(clip.dataset)(clip)
         points = layout(LAYOUT)
-        wanted = (clip.frames, points.size, points.channels)
-        if keypoints.shape != wanted:
-            raise ValueError(f"true joints have shape {keypoints.shape}, not {wanted}")
-        return keypoints
+        for clip in clips:
+            keypoints = PROVIDERS.get(clip.dataset)(clip)
+            wanted = (clip.frames, points.size, points.channels)
+            if keypoints.shape != wanted:
+                raise ValueError(f"true joints have shape {keypoints.shape}, not {wanted}")
+            yield Estimate(keypoints)
 
 
 BACKEND: PoseBackend = Truth()

@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+# The helpers beside the benchmarks: pytest puts no folder of tests on the path.
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
 
 @pytest.fixture
 def record() -> Iterator[list[dict[str, Any]]]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import socket
 import subprocess
 import sys
-import threading
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import replace
 from pathlib import Path
 
+import file_site
 import pytest
+from file_site import Site, closed_address, serving
 
 from sign_etl.core.canonical import sha256_bytes, sha256_file
 from sign_etl.core.errors import AccessError, MissingExtraError
@@ -22,7 +21,7 @@ from sign_etl.pose.base import BACKENDS, WeightsFile
 from sign_etl.pose.blazepose import BlazePose
 from sign_etl.pose.blazepose_weights import Bundle, Part, Unreachable
 from sign_etl.pose.bundles import bundle
-from sign_etl.pose.weights import check, ensure, installed, is_right
+from sign_etl.pose.weights import check, ensure, installed, is_right, provide
 
 MODELS = {"one.tflite": b"first model " * 500, "two.tflite": b"second model " * 900}
 WHEEL_NAME = "mediapipe-0.10.21-cp311-cp311-manylinux_2_28_x86_64.whl"
@@ -46,53 +45,16 @@ SMALL = Bundle(
 )
 
 
-@dataclass
-class Site:
-    """A web server with `files` by path; `cut` sends that share of a body and hangs up."""
-
-    files: dict[str, bytes]
-    cut: float = 1.0
-    status: int = 200
-    asked: list[str] = field(default_factory=list)
-    address: str = ""
-
-
 @pytest.fixture
 def site() -> Iterator[Site]:
-    served = Site({f"/{member}?generation=1": data for member, data in MODELS.items()})
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            served.asked.append(self.path)
-            data = served.files.get(self.path)
-            status = 404 if data is None else served.status
-            self.send_response(status)
-            body = data or b""
-            self.send_header("Content-Length", str(len(body)))
-            kind = "text/html" if self.path.endswith("/") else "application/octet-stream"
-            self.send_header("Content-Type", kind)
-            self.end_headers()
-            self.wfile.write(body[: int(len(body) * served.cut)])
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    served.address = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield served
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    files = {f"/{member}?generation=1": data for member, data in MODELS.items()}
+    with serving(files) as served:
+        yield served
 
 
 @pytest.fixture
 def closed() -> str:
-    """An address at which nobody answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+    return closed_address()
 
 
 @pytest.fixture
@@ -155,17 +117,19 @@ def test_a_broken_download_is_unreachable(
         blazepose.from_official(PARTS, site.address)
 
 
-@pytest.mark.parametrize("change", [b"?", b"longer than it was"])
-def test_other_bytes_are_refused(site: Site, change: bytes) -> None:
+@pytest.mark.parametrize(
+    ("change", "words"), [(b"?", "gives other bytes for two"), (b"longer than it was", "more than")]
+)
+def test_other_bytes_are_refused(site: Site, change: bytes, words: str) -> None:
     address = f"/{PARTS[1].address}"
     site.files[address] = site.files[address][:-1] + change
-    with pytest.raises(Unreachable, match=r"the official address gives other bytes for two"):
+    with pytest.raises(Unreachable, match=f"the official address .*{words}"):
         blazepose.from_official(PARTS, site.address)
 
 
 def test_no_endless_body_is_read(site: Site) -> None:
     site.files[f"/{PARTS[0].address}"] = bytes(64 << 20)
-    with pytest.raises(Unreachable, match="other bytes for one"):
+    with pytest.raises(Unreachable, match="sends more than 6000 bytes"):
         blazepose.from_official(PARTS, site.address)
 
 
@@ -226,7 +190,7 @@ def test_an_unpinned_result_is_refused() -> None:
 FETCH = """
 import sys
 from pathlib import Path
-sys.path[:0] = [{folder!r}]
+sys.path[:0] = {folders!r}
 import test_weights
 test_weights.blazepose.fetch(Path({weights!r}), [test_weights.SMALL], official={official!r})
 """
@@ -234,7 +198,9 @@ test_weights.blazepose.fetch(Path({weights!r}), [test_weights.SMALL], official={
 
 def test_two_processes_at_once_do_not_clash(site: Site, tmp_path: Path) -> None:
     code = FETCH.format(
-        folder=str(Path(__file__).parent), weights=str(tmp_path), official=site.address
+        folders=[str(Path(file).parent) for file in (__file__, file_site.__file__)],
+        weights=str(tmp_path),
+        official=site.address,
     )
     both = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
     assert [process.wait(timeout=60) for process in both] == [0, 0]
@@ -253,7 +219,7 @@ def test_missing_weights_name_the_command(tmp_path: Path) -> None:
 def test_damaged_weights_are_named(tmp_path: Path) -> None:
     pytest.importorskip("mediapipe")
     backend = BACKENDS.get("blazepose")
-    first, second = backend.weights(backend.options({}))
+    first, second = backend.weights(backend.options({}), tmp_path)
     (tmp_path / first.name).write_bytes(bytes(first.size_bytes))
     with pytest.raises(AccessError, match=f"not what they must be \\({first.name}\\)"):
         ensure(backend, backend.options({}), tmp_path)
@@ -280,3 +246,23 @@ def test_pins_are_well_formed() -> None:
         assert len(entry.file.sha256) == 64
         assert all(len(each.sha256) == 64 and "generation=" in each.address for each in entry.parts)
         assert entry.file.size_bytes > sum(each.size_bytes for each in entry.parts)
+
+
+def test_a_worker_elsewhere_fetches_and_compares(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blazepose, "BUNDLES", (SMALL,))
+    monkeypatch.setattr(blazepose.fetch, "__defaults__", ((SMALL,),))
+    monkeypatch.setattr(
+        blazepose.fetch, "__kwdefaults__", {"official": site.address, "wheel": "none"}
+    )
+    backend = BlazePose()
+    backend.modules = ()
+    options = backend.options({})
+    provide(backend, options, tmp_path, {"small.task": SMALL.file.sha256})
+    assert is_right(SMALL.file, tmp_path)
+    site.asked.clear()
+    provide(backend, options, tmp_path, {})
+    assert site.asked == []
+    with pytest.raises(AccessError, match="this machine has other weights of `blazepose`"):
+        provide(backend, options, tmp_path, {"small.task": "0" * 64})
