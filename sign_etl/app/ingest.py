@@ -11,24 +11,29 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from sign_etl.app.claim import claim, refuse_strange
+from sign_etl.app.drift import drift, words
+from sign_etl.app.locked import compare_held, find_lock, hold, rule
 from sign_etl.app.ownership import Share, owned, share_of
 from sign_etl.app.prepare import IngestRequest, Prepared, prepare
+from sign_etl.app.remembered import remember
 from sign_etl.app.report import Finding, policy_problems
 from sign_etl.app.stopping import stop_on_signals
-from sign_etl.core.errors import ConfigError, UsageError
+from sign_etl.core.errors import UsageError
 from sign_etl.core.files import disk_errors
+from sign_etl.reader.lock import Lock
 from sign_etl.run import engine
 from sign_etl.run.events import EventLog
 from sign_etl.run.finish import publish, write_lock
-from sign_etl.run.journal import JOURNAL, Journal, Result
+from sign_etl.run.journal import Journal
 from sign_etl.run.plan import Plan
 from sign_etl.run.progress import Progress
+from sign_etl.run.rulings import Rulings
 from sign_etl.run.runner import Runner
-from sign_etl.run.shards import MANIFEST
 from sign_etl.schema.outcome import Reason, StageName
 from sign_etl.schema.pipeline import PolicyConfig, PoolsConfig
 from sign_etl.schema.records import STATE_FOLDER, ManifestRecord
-from sign_etl.shard.pack import load_packed, remove
+from sign_etl.shard.pack import load_packed
 from sign_etl.stages.setup import Setup
 
 __all__ = ["IngestRequest", "IngestResult", "ingest"]
@@ -47,6 +52,7 @@ class IngestResult:
         seconds: of this run.
         problems: what exceeds the policy; then the exit code is 1.
         published: False where only some shards were asked for.
+        notes: what is worth knowing and no problem.
     """
 
     build: Path
@@ -57,6 +63,7 @@ class IngestResult:
     seconds: float
     problems: tuple[str, ...]
     published: bool = True
+    notes: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -79,20 +86,47 @@ def ingest(
         DiskError: the disk is full; likewise.
         AccountingError: the numbers do not add up; nothing was published.
     """
-    started = time.monotonic()
     prepared = prepare(request, tell=_teller(progress))
+    lock = find_lock(request, prepared.build)
+    if lock is not None:
+        hold(prepared, lock)
+    return make(request, prepared, lock, progress=progress)
+
+
+def make(
+    request: IngestRequest,
+    prepared: Prepared,
+    lock: Lock | None = None,
+    *,
+    retried: frozenset[Reason] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> IngestResult:
+    """Make the build that was prepared.
+
+    Args:
+        request: how to run.
+        prepared: what to build.
+        lock: what it is held to, None for whatever is found.
+        retried: only rejects with these reasons are tried again; None for all that may come back.
+        progress: called about twice a second.
+
+    Raises:
+        SignEtlError: as `ingest`.
+    """
+    started = time.monotonic()
     build = prepared.build
-    state = build / STATE_FOLDER
-    events = EventLog(state / "events.jsonl")
-    _refuse_strange(build)
+    events = EventLog(build / STATE_FOLDER / "events.jsonl")
+    refuse_strange(build)
     with disk_errors(build), owned(build, request.shards):
-        _claim(prepared, update=request.update, part=request.shards is not None)
+        claim(prepared, update=request.update, part=request.shards is not None)
+        remember(prepared)
+        rulings = rule(build, lock, retried)
         share = share_of(prepared.plan, prepared.setup, build, request.shards)
         events.write("start", clips=len(share.plan), plan=prepared.plan.digest)
         if prepared.access.licence_accepted:
             card = prepared.recipe.card
             events.write("licence", dataset=prepared.recipe.name, accepted=card.licence)
-        _run(request, prepared, share, events, progress)
+        _run(request, prepared, share, rulings, events, progress)
         if not share.whole:
             return _part_result(share, build, time.monotonic() - started)
         manifest = publish(
@@ -105,6 +139,8 @@ def ingest(
             licence_accepted=prepared.access.licence_accepted,
             synonyms=prepared.synonyms,
         )
+        drifted = drift(build, prepared.setup, prepared.plan, share.journal.latest())
+    held = compare_held(build, rulings.lock)
     seconds = time.monotonic() - started
     events.write("published", counts=manifest.counts, seconds=round(seconds, 3))
     return IngestResult(
@@ -117,7 +153,9 @@ def ingest(
         problems=(
             *_problems(prepared.plan, share.journal, prepared.pipeline.policy, manifest),
             *policy_problems(build, _minded(prepared.pipeline.policy)),
+            *held.problems,
         ),
+        notes=(*held.notes, *words(drifted)),
     )
 
 
@@ -125,6 +163,7 @@ def _run(
     request: IngestRequest,
     prepared: Prepared,
     share: Share,
+    rulings: Rulings,
     events: EventLog,
     progress: Callable[[Progress], None] | None,
 ) -> None:
@@ -145,6 +184,7 @@ def _run(
                 stop=stop,
                 events=events,
                 progress=show,
+                rulings=rulings,
             )
         finally:
             share.journal.close()
@@ -194,68 +234,6 @@ def _runner(request: IngestRequest, setup: Setup, pools: PoolsConfig) -> Runner:
 
         return RayRunner(setup, address=request.ray_address, cpus=request.jobs)
     raise UsageError(f"unknown runner `{request.runner}`", hint="known are: local, ray")
-
-
-def _claim(prepared: Prepared, *, update: bool, part: bool) -> None:
-    """Make the folder this build's own, or refuse; runs for a part never change its plan."""
-    build, plan = prepared.build, prepared.plan
-    saved = build / STATE_FOLDER / "plan.parquet"
-    if saved.exists():
-        try:
-            previous = Plan.load(saved)
-        except (OSError, ValueError):
-            previous = None
-        if previous is not None and previous.digest == plan.digest:
-            return
-        if previous is not None and not part and plan.grows_from(previous):
-            plan.save(saved)
-            return
-        if not update or part:
-            what = (
-                "a build of another version of sign-etl"
-                if previous is None
-                else "a build of another pipeline or selection"
-            )
-            raise ConfigError(
-                f"{build} holds {what}",
-                hint="give another folder with --out, or change this one with --update",
-            )
-        (build / MANIFEST).unlink(missing_ok=True)
-        if previous is not None:
-            _remove_left_over(build, previous, plan)
-        _forget(Journal(build / STATE_FOLDER / JOURNAL), plan)
-    plan.save(saved)
-
-
-def _refuse_strange(build: Path) -> None:
-    """Before anything is written or swept: a folder that holds other things is left alone."""
-    if not build.is_dir() or (build / STATE_FOLDER / "plan.parquet").exists():
-        return
-    if any(path.name != STATE_FOLDER for path in build.iterdir()):
-        raise ConfigError(
-            f"{build} exists and is no build of sign-etl", hint="give another folder with --out"
-        )
-
-
-def _forget(journal: Journal, plan: Plan) -> None:
-    """Keep what holds for another pipeline too: dead links, and what the store knows."""
-    wanted = set(plan.table["key"].to_pylist())
-
-    def holds(result: Result) -> bool:
-        reject = result.reject
-        if reject is None:
-            return True
-        return reject.stage is StageName.FETCH and reject.reason is not Reason.TOO_LARGE
-
-    latest = journal.latest()
-    journal.compact({key: latest[key] for key in latest if key in wanted and holds(latest[key])})
-
-
-def _remove_left_over(build: Path, previous: Plan, plan: Plan) -> None:
-    wanted = {path for path, *_ in plan.shards()}
-    for path, *_ in previous.shards():
-        if path not in wanted:
-            remove(build, path)
 
 
 def _minded(policy: PolicyConfig) -> tuple[Finding, ...]:

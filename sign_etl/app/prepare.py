@@ -12,7 +12,7 @@ from sign_etl.app.pipelines import load
 from sign_etl.core.canonical import digest
 from sign_etl.core.errors import AccessError, MissingExtraError
 from sign_etl.core.places import cache_folder, default_store, weights_folder
-from sign_etl.core.store import Store
+from sign_etl.core.store import open_store
 from sign_etl.pose.base import BACKENDS
 from sign_etl.recipes.base import RECIPES, Recipe, RecipeOptions
 from sign_etl.run.plan import Plan
@@ -43,6 +43,8 @@ class IngestRequest:
         allow_private_hosts: hosts that may have private addresses; True for all.
         accept_licence: data sets whose terms the user accepts.
         shards: only the shards with these numbers (first and last), beside other such runs.
+        locked: build the bytes that a lock names, and nothing else.
+        lock: that lock; default the build's own, or the one beside the pipeline.
     """
 
     pipeline: str
@@ -61,6 +63,8 @@ class IngestRequest:
     allow_private_hosts: tuple[str, ...] | bool = False
     accept_licence: tuple[str, ...] = ()
     shards: tuple[int, int] | None = None
+    locked: bool = False
+    lock: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +171,7 @@ def prepare(
     build = request.out or Path("builds") / pipeline.name
     setup = Setup(
         pipeline=pipeline.model_dump(mode="json", by_alias=True),
-        store=str(Store(request.store or default_store()).root),
+        store=open_store(request.store or default_store()).url,
         recipe=recipe.name,
         sources=str((build / STATE_FOLDER / "sources").absolute()),
         media=str(media.absolute()) if media else None,
@@ -249,4 +253,5 @@ def pose_setup(name: str, raw: dict[str, Any], *, weights: bool) -> PoseSetup:
             if file.sha256 is not None
         },
         annotation_bound=backend.annotation_bound,
+        uses_bbox=backend.uses_bbox,
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from sign_etl.cli.frame import AsJson, Quiet, Settings, Verbose, command, complete_pipelines, group
+from sign_etl.cli.lock import Locked, LockFile
 from sign_etl.cli.output import Output
 from sign_etl.cli.progress import ProgressDisplay
 from sign_etl.cli.reports import tell_built, tell_plan, tell_problems
@@ -100,6 +101,7 @@ AcceptLicence = Annotated[
         "sign-etl ingest wlasl100 --limit 20",
         "sign-etl ingest folder --media clips --annotations clips.csv --out builds/mine",
         "sign-etl ingest mine.yaml --runner ray --ray-address auto",
+        "sign-etl ingest wlasl100 --locked --lock theirs.lock",
     ),
 )
 def ingest(
@@ -115,6 +117,8 @@ def ingest(
     ray_address: RayAddress = None,
     store: StoreUrl = None,
     update: Update = False,
+    locked: Locked = False,
+    lock: LockFile = None,
     plan_only: Annotated[
         bool, typer.Option("--plan", help="Show what would be built, and build nothing.")
     ] = False,
@@ -153,6 +157,8 @@ def ingest(
         allow_private_hosts=allow_private_hosts or tuple(allow_private_host or ()),
         accept_licence=tuple(accept_licence or ()),
         shards=_span(shards),
+        locked=locked,
+        lock=lock,
     )
     if plan_only:
         _tell_plan(out, request)
@@ -169,10 +175,13 @@ def ingest(
         exit_code=result.exit_code,
         problems=tuple(result.problems),
         published=result.published,
+        notes=result.notes,
     )
     out.data(reply.to_json(), schema=reply.command)
     out.names([reply.build])
     tell_built(out, reply)
+    for note in reply.notes:
+        out.warn(note)
     tell_problems(out, [(problem, None) for problem in reply.problems])
     if reply.exit_code:
         raise typer.Exit(reply.exit_code)

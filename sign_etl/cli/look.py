@@ -10,6 +10,7 @@ import typer
 from sign_etl.cli.frame import AsJson, Quiet, Verbose, command, group
 from sign_etl.cli.output import Output, count_text
 from sign_etl.cli.reports import tell_problems
+from sign_etl.core.errors import UsageError
 
 app = group("look", "Look at builds.")
 
@@ -35,36 +36,69 @@ def status(build: Build, as_json: AsJson = False, verbose: Verbose = 0) -> None:
         )
 
 
-@command(app, "verify", examples=("sign-etl verify builds/wlasl100",))
+@command(
+    app,
+    "verify",
+    examples=(
+        "sign-etl verify builds/wlasl100",
+        "sign-etl verify builds/mine --against builds/theirs --exact",
+        "sign-etl verify builds/mine --against builds/theirs --tolerance 1.5",
+    ),
+)
 def verify(
-    build: Build, as_json: AsJson = False, quiet: Quiet = False, verbose: Verbose = 0
+    build: Build,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against",
+            metavar="BUILD|DIGEST",
+            help="Then compare it with this build, or with the digest of one.",
+        ),
+    ] = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="With --against: byte by byte (the default).")
+    ] = False,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(
+            "--tolerance",
+            metavar="PX",
+            min=0,
+            help="With --against: keypoints only, and so many pixels of the clip apart are equal.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
 ) -> None:
     """Check every shard and table of a build against its manifest.
 
-    Exit code 1 where they differ, with one line for each difference.
+    Exit code 1 where they differ, with one line for each difference. The digest that is told is
+    that of all shards and tables: equal digests, equal bytes.
     """
-    from sign_etl.app.verify import verify
-    from sign_etl.schema.build_replies import Verify
+    from sign_etl.app.verify import verify_against
+    from sign_etl.cli.compared import tell_comparison, verify_reply
 
     out = Output.of(as_json=as_json, quiet=quiet)
-    result = verify(build)
-    reply = Verify(
-        build=str(build),
-        sound=not result.problems,
-        problems=tuple(result.problems),
-        shards=result.shards,
-        samples=result.samples,
-    )
+    if against is None and (exact or tolerance is not None):
+        raise UsageError(
+            "there is nothing to compare with", hint="name the other build: --against BUILD"
+        )
+    if exact and tolerance is not None:
+        raise UsageError("--exact and --tolerance exclude each other")
+    verified = verify_against(build, against, tolerance_px=tolerance)
+    reply = verify_reply(build, against, verified)
     out.data(reply.to_json(), schema=reply.command)
     if reply.sound:
         out.text(
             f"{build} is sound: {count_text(reply.samples, 'sample')} in "
-            f"{count_text(reply.shards, 'shard')}"
+            f"{count_text(reply.shards, 'shard')}, digest {reply.digest[:12]}"
         )
-        return
-    if not as_json:
+    elif not as_json:
         tell_problems(out, [(problem, None) for problem in reply.problems])
-    raise typer.Exit(1)
+    tell_comparison(out, reply, tolerance)
+    if not reply.sound or reply.same is False:
+        raise typer.Exit(1)
 
 
 @command(

@@ -24,12 +24,31 @@ SECTIONS: dict[str, dict[str, Leaf]] = {
         "demo": Leaf("build", "Build a small rendered data set: no network, no GPU, a minute."),
         "ingest": Leaf("build", "Build verified shards from a data set or a pipeline file."),
         "plan": Leaf("build", "Show what a build would hold, before anything runs."),
+        "index": Leaf("index", "Index WebDataset tars of others, so that they can be trained on."),
+        "retry": Leaf("lineage", "Try rejected clips again that may come back, and nothing else."),
+        "revoke": Leaf("lineage", "Take sources or clips out of a build for good."),
+        "push": Leaf("push", "Put a build onto object storage, or bring the one there up to date."),
     },
     "Look at a build": {
         "status": Leaf("look", "Tell how far a build is."),
         "verify": Leaf("look", "Check every shard and table of a build against its manifest."),
         "report": Leaf("look", "Tell what is in a build: funnel, splits, copies, leaks, licence."),
+        "why": Leaf(
+            "lineage",
+            "Tell where a clip comes from, or what became of a source.",
+        ),
+        "lock": Leaf("lock", "Locks: which bytes stand behind each clip, dead ones too.", True),
         "show": Leaf("look", "Draw clips of a build with their keypoints into one picture."),
+    },
+    "Train on a build": {
+        "train": Leaf("train", "Train a model by a recipe, or list the recipes."),
+        "evaluate": Leaf("train", "Evaluate the best weights of a run on one split."),
+        "embed": Leaf("vectors", "Write the vector of every clip of a build into a table."),
+        "similarity": Leaf("vectors", "Tell how similar signs are, and make soft targets of it."),
+        "knn": Leaf("vectors", "Name clips by their neighbours, without training on them."),
+        "export-model": Leaf(
+            "export_model", "Export a model as ONNX, as TorchScript or as a web page."
+        ),
     },
     "Know what there is": {
         "datasets": Leaf("datasets", "Data sets: where they are and what they allow.", True),

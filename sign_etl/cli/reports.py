@@ -11,6 +11,7 @@ from sign_etl.cli.output import Output, count_text, size_text, time_text
 
 if TYPE_CHECKING:
     from sign_etl.schema.build_replies import Demo, Ingest, Plan
+    from sign_etl.schema.lineage_replies import Retry
     from sign_etl.schema.replies import CheckedPart
 
 Told = tuple[str, str | None]
@@ -34,7 +35,7 @@ def tell_checked(out: Output, files: Sequence[CheckedPart], *, exit_code: int) -
         raise typer.Exit(exit_code)
 
 
-def tell_built(out: Output, reply: Ingest | Demo) -> None:
+def tell_built(out: Output, reply: Ingest | Demo | Retry) -> None:
     """Tell what was built, what was rejected and why, and how to look at it."""
     from sign_etl.schema.build_replies import Ingest
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import sign_etl
+from sign_etl.core.canonical import digest
+from sign_etl.reader.lock_diff import HeadDifference, diff_heads
 from sign_etl.run.journal import Result
-from sign_etl.schema.outcome import Outcome
-from sign_etl.schema.records import LockHead, LockLine, PoseSetRecord, dump
+from sign_etl.schema.outcome import Outcome, Reject, StageName
+from sign_etl.schema.records import LockHead, PoseSetRecord
 
 PACKAGES = ("av", "mediapipe", "numpy", "onnxruntime", "pyarrow")
 """Libraries whose version may move bytes."""
 CPU_FLAGS = ("avx", "avx2", "avx512f", "avx512_bf16", "avx512_vnni", "fma", "sse4_2", "asimd")
+BINDING = ("dataset", "recipe", "recipe_version", "plan", "pipeline", "stages", "poses")
+"""Parts of the head that must be the same before a lock can be built again."""
 
 
 def lock_head(
@@ -24,13 +28,22 @@ def lock_head(
     pipeline: dict[str, Any],
     stages: dict[str, str],
     poses: dict[str, PoseSetRecord],
+    *,
+    recipe: tuple[str, str] = ("", ""),
+    dataset: str = "",
+    licence: str = "",
 ) -> LockHead:
     """The first line: what decided about the bytes, and on what kind of processor."""
     return LockHead(
         schema="sign-etl/lock/1",
         sign_etl=sign_etl.__version__,
+        dataset=dataset,
+        recipe=recipe[0],
+        recipe_version=recipe[1],
+        licence=licence,
         plan=plan,
         pipeline=pipeline,
+        pipeline_digest=digest(pipeline),
         stages=stages,
         poses=poses,
         packages={name: found for name in PACKAGES if (found := _version(name))},
@@ -39,24 +52,80 @@ def lock_head(
 
 
 def lock_line(row: Mapping[str, Any], result: Result | None) -> dict[str, Any]:
-    """The line of one clip; what is unknown is left out.
+    """The line of one clip, a `LockLine` without what is unknown.
 
     Args:
         row: `key`, `source_id` and `url` of the plan.
         result: what became of it, None where it was not reached.
     """
-    line: dict[str, Any] = {**row, "outcome": Outcome.PENDING}
+    line: dict[str, Any] = {**row, "outcome": Outcome.PENDING.value}
     if result is not None:
         line |= {
-            "outcome": result.outcome,
+            "outcome": result.outcome.value,
             "sha256": result.source,
             "size_bytes": result.size_bytes,
+            "flags": list(result.flags),
+            "notes": dict(result.notes),
             **result.facts,
         }
         if result.reject is not None:
             line |= result.reject.to_json()
-    record = dump(LockLine(**line))
-    return {name: value for name, value in record.items() if value not in (None, {}, "")}
+    return {name: value for name, value in line.items() if value not in (None, {}, [], "")}
+
+
+def result_from(line: Mapping[str, Any]) -> Result:
+    """The result that a line of a lock tells of; it names no entries of a store.
+
+    Args:
+        line: of a clip that was rejected.
+    """
+    facts = {name: line[name] for name in ("fps", "duration_s", "video", "poses") if name in line}
+    return Result(
+        key=line["key"],
+        reject=Reject.from_json(
+            {"stage": StageName.FETCH, "detail": "", **line}  # both may be left out of a line
+        ),
+        source=line.get("sha256"),
+        size_bytes=line.get("size_bytes"),
+        flags=tuple(line.get("flags", ())),
+        facts=facts,
+        notes=dict(line.get("notes", {})),
+    )
+
+
+def drift(locked: LockHead, present: LockHead) -> tuple[list[HeadDifference], list[HeadDifference]]:
+    """What stands between a lock and an installation.
+
+    Returns:
+        What forbids to build it again, and what only may move bytes: versions of libraries, the
+        kind of processor.
+    """
+    forbidding, moving = [], []
+    for difference in diff_heads(locked, present):
+        top = difference.name.partition(".")[0]
+        if top in BINDING:
+            forbidding.append(difference)
+        elif top in ("packages", "cpu_flags"):
+            moving.append(difference)
+    return forbidding, moving
+
+
+def drift_lines(differences: list[HeadDifference]) -> Iterator[str]:
+    """Differences in words: `stages.normalise: 1 in the lock, 2 here`."""
+    for difference in differences:
+        yield f"{difference.name}: {_shown(difference.first)} in the lock, " + (
+            f"{_shown(difference.second)} here"
+        )
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value):
+        return value[:12]
+    if isinstance(value, list | tuple):
+        return " ".join(map(str, value)) or "none"
+    return str(value)
 
 
 def _version(package: str) -> str | None:

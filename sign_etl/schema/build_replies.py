@@ -21,6 +21,8 @@ class Ingest(Reply):
     problems: tuple[str, ...]
     published: bool = True
     """False where only some shards were asked for."""
+    notes: tuple[str, ...] = ()
+    """What differs from the lock and may."""
 
 
 class Demo(Reply):
@@ -95,6 +97,21 @@ class Status(Reply):
     """Whether the build has its manifest."""
 
 
+class Push(Reply):
+    """`push`."""
+
+    command = "push"
+    url: str
+    sent: int
+    """Files that were written there."""
+    kept: int
+    """Files that were there already."""
+    removed: int
+    """Shards of an earlier build that are gone."""
+    size_bytes: int
+    """Of the files that were written."""
+
+
 class ClusterRender(Reply):
     """`cluster render`."""
 
@@ -104,17 +121,6 @@ class ClusterRender(Reply):
     """The one to submit comes first."""
     shards: int | None
     """Of the plan, where it was looked at."""
-
-
-class Verify(Reply):
-    """`verify`."""
-
-    command = "verify"
-    build: str
-    sound: bool
-    problems: tuple[str, ...]
-    shards: int
-    samples: int
 
 
 class Show(Reply):

@@ -16,6 +16,8 @@ from sign_etl.core.canonical import canonical_json
 KEY_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,71}")
 """What a clip key looks like; 72 characters leave room for `.blazepose.npy` in a USTAR name."""
 
+_NO_SLUG = re.compile(r"[^a-z0-9_]+")
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -32,6 +34,7 @@ class Source:
         keypoints: set where the source holds keypoints that others extracted, and no video: the
             name of their format, see `sign_etl.keypoints.FORMATS`.
         part: which part of the file is meant, where it holds several clips (a row, an array).
+        sha256: what its bytes must be, where a lock says so; other bytes are a reject.
     """
 
     id: str
@@ -42,6 +45,7 @@ class Source:
     frames_fps: float | None = None
     keypoints: str | None = None
     part: str | None = None
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,5 +119,6 @@ def clip_key(
 
 def slugify(text: str) -> str:
     """`text` in `[a-z0-9_-]`, accents dropped; other scripts vanish (the JSON keeps them)."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode("ascii")
-    return re.sub(r"[^a-z0-9_]+", "-", plain.lower()).strip("-")
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode("ascii")
+    return _NO_SLUG.sub("-", text.lower()).strip("-")

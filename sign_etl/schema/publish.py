@@ -21,7 +21,17 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from sign_etl.core.content import content_dir
 from sign_etl.core.files import write_bytes
-from sign_etl.schema import build_replies, records, replies
+from sign_etl.schema import (
+    bench_reply,
+    build_replies,
+    index_reply,
+    lineage_replies,
+    records,
+    replies,
+    training_replies,
+    vector_replies,
+)
+from sign_etl.schema.conversions import direct
 from sign_etl.schema.layouts import LAYOUTS
 from sign_etl.schema.pipeline import Pipeline
 from sign_etl.schema.replies import Reply
@@ -39,20 +49,37 @@ RECORDS: Mapping[str, Any] = {
 
 REPLIES: tuple[type[Reply], ...] = (
     build_replies.Demo,
+    index_reply.Index,
     build_replies.Ingest,
+    build_replies.ClusterRender,
     build_replies.Plan,
+    build_replies.Push,
     build_replies.Report,
     build_replies.Show,
     build_replies.Status,
-    build_replies.Verify,
+    lineage_replies.Verify,
+    lineage_replies.LockCheck,
+    lineage_replies.LockDiff,
+    lineage_replies.LockMerge,
+    lineage_replies.Retry,
+    lineage_replies.Revoke,
+    lineage_replies.WhyClip,
+    lineage_replies.WhySource,
     replies.DatasetsInfo,
     replies.DatasetsList,
     replies.DatasetsNew,
     replies.Doctor,
+    vector_replies.Embed,
+    training_replies.Evaluate,
+    vector_replies.ExportModel,
+    vector_replies.Knn,
+    vector_replies.Similarity,
+    training_replies.Train,
     replies.PipelinesCopy,
     replies.PipelinesList,
     replies.PipelinesShow,
     replies.PipelinesValidate,
+    bench_reply.PoseBench,
     replies.PoseFetch,
     replies.PoseInfo,
     replies.PoseList,
@@ -75,6 +102,7 @@ _TITLES = {
     "sign-etl/index/1": "`index.parquet`: one row per written sample",
     "sign-etl/ledger/1": "`ledger.parquet`: one row per requested clip",
     "sign-etl/layouts/1": "Keypoint layouts: names, bones, parts, mirror pairs",
+    "sign-etl/conversions/1": "Keypoint conversions: which point comes from where",
 }
 
 
@@ -85,6 +113,7 @@ def documents() -> dict[str, dict[str, Any]]:
         **{name: _record(name, model) for name, model in RECORDS.items()},
         **{name: _columns(table) for name, table in TABLES.items()},
         "sign-etl/layouts/1": _layouts(),
+        "sign-etl/conversions/1": _conversions(),
         **{reply_format(reply.command): _envelope(reply) for reply in REPLIES},
     }
     return {file_name(name): {"$id": _urn(name), **document} for name, document in formats.items()}
@@ -184,6 +213,23 @@ def _layouts() -> dict[str, Any]:
             }
             for layout in LAYOUTS.values()
         },
+    }
+
+
+def _conversions() -> dict[str, Any]:
+    return {
+        "title": _TITLES["sign-etl/conversions/1"],
+        "format": "keypoint conversions",
+        "conversions": [
+            {
+                "source": table.source.name,
+                "target": table.target.name,
+                # For each point of the target: a point of the source, two for their mean, or none.
+                "origins": [list(numbers) for numbers in table.origins],
+                "missing": list(table.missing),
+            }
+            for table in direct()
+        ],
     }
 
 

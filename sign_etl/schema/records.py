@@ -156,8 +156,16 @@ class LockHead(Record):
     schema_: Literal["sign-etl/lock/1"] = Field(alias="schema")
     sign_etl: str
     """Version of sign-etl."""
+    dataset: str = ""
+    recipe: str = ""
+    recipe_version: str = ""
+    licence: str = ""
+    """Of the data set and so of every clip."""
     plan: str
+    """Digest of the plan: which clips, in which shards."""
     pipeline: dict[str, Any]
+    """Every choice that decides about the bytes."""
+    pipeline_digest: str = ""
     stages: dict[str, str]
     poses: dict[str, PoseSetRecord]
     packages: dict[str, str]
@@ -186,8 +194,10 @@ class LockLine(Record):
     """sha256 of the normalised video."""
     poses: dict[str, str] = {}
     """sha256 of the keypoints (float32, before rounding) by backend."""
+    flags: tuple[str, ...] = ()
+    """What is odd about the clip, as in the ledger."""
     notes: dict[str, Any] = {}
-    """What differs between runs: when it was retrieved, how often it was tried."""
+    """What differs between runs: `retrieved_at` of a download, `tried_at` of a failed one (UTC)."""
 
 
 def dump(record: Record) -> dict[str, Any]:

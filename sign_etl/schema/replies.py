@@ -152,8 +152,9 @@ class WeightsPart(Part):
     """A model file of a pose backend."""
 
     name: str
-    sha256: str
-    size_bytes: int
+    sha256: str | None
+    """None where the first fetch will settle it."""
+    size_bytes: int | None
     licence: str
     origin: str
     """Official address."""
@@ -192,6 +193,8 @@ class PoseInfo(Reply):
     weights: tuple[WeightsPart, ...]
     folder: str
     """Where the model files are, or would be."""
+    providers: tuple[str, ...]
+    """What it could run on here, best first; empty where its libraries are not installed."""
     options: tuple[OptionPart, ...]
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from sign_etl.core.canonical import canonical_json, digest
 from sign_etl.core.files import atomic_open, write_json
+from sign_etl.core.seams import seam
 from sign_etl.core.store import Blob, Store
 from sign_etl.schema.records import STATE_FOLDER
 from sign_etl.shard.tar import Member, TarWriter
@@ -92,7 +93,7 @@ def inputs_digest(samples: Sequence[Sample], *, dtype: str) -> str:
 def load_packed(build: Path, path: str) -> Packed | None:
     """The record of a shard, or None where there is none or its tar has another size."""
     try:
-        value = json.loads(_record_path(build, path).read_bytes())
+        value = json.loads(record_path(build, path).read_bytes())
         if (build / path).stat().st_size != value["size_bytes"]:
             return None
         return Packed(**(value | {"rows": tuple(value["rows"]), "missing": ()}))
@@ -125,22 +126,26 @@ def pack(store: Store, build: Path, path: str, samples: Sequence[Sample], *, dty
             for sample in samples:
                 members = _write_sample(writer, store, sample, dtype)
                 rows.append({**sample.row, "shard": path, "members": members})
+                seam("pack.writing", path)
             sha256, size_bytes = writer.finish()
-            if _record_path(build, path).exists():
+            if record_path(build, path).exists():
                 # A kill between tar and record must not leave the new tar with the old record.
-                write_json(_record_path(build, path), {})
+                write_json(record_path(build, path), {})
+            seam("pack.before-rename", path)
     except _LostError:
         # Rare and cheap enough to look at all of them again, so that one more run mends the shard.
         lost = [s.key for s in samples if any(store.read(blob) is None for blob in _blobs(s))]
         return Packed(path, inputs, "", 0, (), tuple(lost))
     packed = Packed(path, inputs, sha256, size_bytes, tuple(rows))
-    write_json(_record_path(build, path), asdict(packed))
+    seam("pack.before-record", path)
+    write_json(record_path(build, path), asdict(packed))
     return packed
 
 
 def remove(build: Path, path: str) -> None:
     """Remove a shard and its record (all its clips were rejected or left the plan)."""
-    _record_path(build, path).unlink(missing_ok=True)
+    record_path(build, path).unlink(missing_ok=True)
+    seam("pack.removing", path)
     (build / path).unlink(missing_ok=True)
 
 
@@ -152,7 +157,8 @@ def _write_sample(
     writer: TarWriter, store: Store, sample: Sample, dtype: str
 ) -> list[dict[str, Any]]:
     contents = {
-        f"{name}.npy": _cast(_read(store, blob), dtype) for name, blob in sample.poses.items()
+        f"{name}.npy": cast_keypoints(_read(store, blob), dtype)
+        for name, blob in sample.poses.items()
     }
     if sample.video is not None:
         contents["mp4"] = _read(store, sample.video)
@@ -179,7 +185,8 @@ def _member_row(member: Member, extension: str) -> dict[str, Any]:
     }
 
 
-def _cast(npy: bytes, dtype: str) -> bytes:
+def cast_keypoints(npy: bytes, dtype: str) -> bytes:
+    """Keypoints (float32 .npy) as they stand in a shard."""
     exact = np.load(io.BytesIO(npy), allow_pickle=False)
     keypoints = exact.astype(dtype)
     # A score that rounds to 0 would say `not estimated` of a point that has coordinates.
@@ -196,5 +203,6 @@ def _blobs(sample: Sample) -> list[Blob]:
     return [*sample.poses.values(), *([sample.video] if sample.video else [])]
 
 
-def _record_path(build: Path, path: str) -> Path:
+def record_path(build: Path, path: str) -> Path:
+    """Where the record of a shard lies."""
     return build / STATE_FOLDER / "shards" / f"{Path(path).stem}.json"

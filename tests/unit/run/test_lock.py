@@ -8,17 +8,20 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from tiny_run import TinyRun, make_clip, make_setup, tiny_run, truth_setup, write_videos
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny_run import TinyRun, make_clip, make_setup, plan_of, tiny_run, truth_setup, write_videos
 
 import sign_etl
 from sign_etl.core.canonical import canonical_json, sha256_file
-from sign_etl.run.finish import pose_sets, write_lock
+from sign_etl.run.finish import head_of, pose_sets, write_lock
 from sign_etl.run.journal import Result
-from sign_etl.run.lock import lock_head, lock_line
+from sign_etl.run.lock import drift, drift_lines, lock_head, lock_line, result_from
 from sign_etl.schema.outcome import Reason, Reject, StageName
 from sign_etl.schema.records import LockHead, LockLine
 from sign_etl.stages.setup import versions
 
+DIGESTS = st.one_of(st.none(), st.just("cd" * 32))
 ROW = {"key": "tiny-a-1", "source_id": "a.mp4", "url": None}
 
 
@@ -106,3 +109,62 @@ def test_a_source_without_length_is_no_hole() -> None:
     assert line["size_bytes"] == 0
     assert "fps" not in line
     assert "poses" not in line
+
+
+@given(
+    st.sampled_from(list(Reason)), st.sampled_from(list(StageName)), st.text(max_size=9), DIGESTS
+)
+def test_a_dead_clip_comes_back_from_its_line(
+    reason: Reason, stage: StageName, detail: str, source: str | None
+) -> None:
+    """What another laboratory writes from the lock is what this one wrote."""
+    dead = Result(
+        "tiny-a-1",
+        Reject(stage, reason, detail),
+        source,
+        None if source is None else 7,
+        flags=("fps-differs",),
+        facts={"fps": "25/1", "poses": {"truth": "ab" * 32}},
+        notes={"tried_at": "2026-11-21T00:00:00+00:00"},
+    )
+    line = json.loads(canonical_json(lock_line(ROW, dead)))
+    LockLine.model_validate(line)
+    assert result_from(line) == dead
+    assert lock_line(ROW, result_from(line)) == line
+
+
+def test_notes_make_no_other_result() -> None:
+    reject = Reject(StageName.FETCH, Reason.TIMEOUT)
+    at = {"tried_at": "2026-11-21T00:00:00+00:00"}
+    assert Result("k", reject, notes=at) == Result("k", reject)
+    assert lock_line(ROW, Result("k", reject, notes=at))["notes"] == at
+
+
+def test_drift_names_what_forbids_and_what_only_moves_bytes(tmp_path: Path) -> None:
+    setup = make_setup(tmp_path, poses=(truth_setup(weights={"m.task": "ab" * 32}),))
+    plan = plan_of([make_clip("a")])
+    mine = head_of(plan, setup)
+    assert drift(mine, mine) == ([], [])
+    assert (mine.recipe, mine.licence) == ("folder", "yours")
+    theirs = mine.model_copy(
+        update={
+            "stages": mine.stages | {"normalise": "0"},
+            "poses": {
+                "truth": mine.poses["truth"].model_copy(update={"weights": {"m.task": "cd"}})
+            },
+            "pipeline": mine.pipeline | {"normalise": mine.pipeline["normalise"] | {"fps": 9}},
+            "packages": mine.packages | {"av": "0.1"},
+            "cpu_flags": ("riscv",),
+            "sign_etl": "0.0",
+        }
+    )
+    forbidding, moving = drift(theirs, mine)
+    assert [each.name for each in forbidding] == [
+        "pipeline.normalise.fps",
+        "poses.truth.weights.m.task",
+        "stages.normalise",
+    ]
+    assert {each.name for each in moving} == {"packages.av", "cpu_flags"}
+    told = list(drift_lines(forbidding))
+    assert told[0] == "pipeline.normalise.fps: 9 in the lock, 25.0 here"
+    assert told[1] == f"poses.truth.weights.m.task: cd in the lock, {'ab' * 6} here"
