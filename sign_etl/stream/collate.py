@@ -1,0 +1,60 @@
+"""Samples of different lengths to one batch: padded, masked, and never empty."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from sign_etl.stream.base import Batch, View
+from sign_etl.stream.dataset import Fetched, source_names
+from sign_etl.stream.index import Index
+from sign_etl.stream.padding import pad
+
+
+class Collate:
+    """Makes a `Batch` of what the data set fetched.
+
+    Args:
+        index: of the samples.
+        views: by name.
+        pad_multiple: T of a batch is a multiple of this.
+    """
+
+    def __init__(self, index: Index, views: Mapping[str, View], pad_multiple: int = 1) -> None:
+        self._index = index
+        self._multiple = pad_multiple
+        self._placeholders = {name: view.placeholder(index) for name, view in views.items()}
+
+    def __call__(self, fetched: Fetched) -> Batch:
+        """The batch of `fetched`, with one placeholder of weight 0 where nothing was fetched."""
+        index, texts, entry = self._index, fetched.texts, fetched.entry
+        ids, arrays = fetched.ids, fetched.arrays
+        builds, shards = source_names(index, ids.tolist())
+        label_id = index.label_id[ids].astype(np.int64)
+        weight = torch.from_numpy(index.weight[ids])
+        if not len(ids):
+            arrays = {name: [array] for name, array in self._placeholders.items()}
+            texts = {name: [""] for name in texts}
+            builds, shards, weight = [""], [""], torch.zeros(1)
+            ids, label_id = np.array([-1]), np.array([-1])
+        padded = {name: pad(each, self._multiple) for name, each in arrays.items()}
+        return Batch(
+            step=entry.step,
+            slot=entry.slot,
+            epoch=entry.epoch,
+            ids=torch.from_numpy(np.ascontiguousarray(ids)),
+            views={name: tensor for name, (tensor, _) in padded.items()},
+            masks={name: mask for name, (_, mask) in padded.items()},
+            label_id=torch.from_numpy(label_id),
+            weight=weight,
+            text=texts["text"],
+            gloss=texts["gloss"],
+            language=texts["language"],
+            signer=texts["signer"],
+            key=texts["key"],
+            build=builds,
+            shard=shards,
+            bad=fetched.bad,
+        )

@@ -1,0 +1,171 @@
+"""Samples by row: bytes by offset, decoded by the views. Torch's DataLoader runs it in workers."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sign_etl.core.errors import VerifyError
+from sign_etl.stream.base import BadSample, SampleError, SampleFacts, SampleRng, View
+from sign_etl.stream.index import Index, TextColumn
+from sign_etl.stream.storage import Storage
+
+Check = Literal["first", "always", "never"]
+TEXTS = ("key", "text", "gloss", "language", "signer")
+"""Columns of the index that every batch carries."""
+
+
+class Entry(NamedTuple):
+    """One micro-batch that is wanted: what travels to a worker.
+
+    Attributes:
+        step: number of the optimizer step.
+        slot: number of the micro-batch in the step.
+        epoch: of the plan.
+        ids: (B,) rows of the index; none for a filler.
+        visits: (B,) how often each was seen before.
+    """
+
+    step: int
+    slot: int
+    epoch: int
+    ids: NDArray[np.int64]
+    visits: NDArray[np.int32]
+
+
+@dataclass(slots=True)
+class Fetched:
+    """A micro-batch before it is padded: the samples that could be read.
+
+    Attributes:
+        entry: what was wanted.
+        ids: (B,) rows of the samples in here.
+        arrays: by view, B arrays (T, ...).
+        texts: text columns of the index, B values each.
+        bad: samples that were dropped.
+    """
+
+    entry: Entry
+    ids: NDArray[np.int64]
+    arrays: dict[str, list[NDArray[Any]]]
+    texts: dict[str, list[str]]
+    bad: tuple[BadSample, ...]
+
+
+class SampleDataset:
+    """A map-style data set over rows of an index; `__getitems__` takes a whole micro-batch.
+
+    Travels to workers by fork or pickle; open files stay behind.
+
+    Args:
+        index: what there is.
+        views: by name.
+        seed: of the random generators of samples.
+        check: when to compare the crc32 of what is read: at a sample's first visit (the first
+            epoch, as a rule), always, or never.
+    """
+
+    def __init__(
+        self, index: Index, views: Mapping[str, View], *, seed: int = 0, check: Check = "first"
+    ) -> None:
+        self.index = index
+        self.views = dict(views)
+        self.seed = seed
+        self.check = check
+        self.storage = Storage(index.sources)
+        self._members = {name: view.members(index) for name, view in self.views.items()}
+        self._texts = {name: TextColumn.of(index.column(name)) for name in TEXTS}
+
+    def __len__(self) -> int:
+        """N, the samples of the index."""
+        return len(self.index)
+
+    def __getitem__(self, row: int) -> dict[str, NDArray[Any]]:
+        """One sample at its first visit: an array (T, ...) for each view.
+
+        Raises:
+            SampleError: it is damaged.
+        """
+        key = self.index.column("key")[row].as_py()
+        return self._sample(int(row), key, 0)
+
+    def __getitems__(self, entry: Entry) -> Fetched:
+        """The samples of a micro-batch, damaged ones dropped."""
+        rows = entry.ids.tolist()
+        texts = {name: column.take(rows) for name, column in self._texts.items()}
+        arrays: dict[str, list[NDArray[Any]]] = {name: [] for name in self.views}
+        good: list[int] = []
+        bad: list[BadSample] = []
+        keys = texts["key"]
+        for place, (row, visit) in enumerate(zip(rows, entry.visits.tolist(), strict=True)):
+            key = keys[place]
+            try:
+                sample = self._sample(row, key, visit)
+            except SampleError as error:
+                bad.append(self._bad(row, key, error, entry.epoch))
+                continue
+            good.append(place)
+            for name, array in sample.items():
+                arrays[name].append(array)
+        if bad:
+            texts = {name: [values[p] for p in good] for name, values in texts.items()}
+        ids = entry.ids[good] if bad else entry.ids
+        return Fetched(entry, ids, arrays, texts, tuple(bad))
+
+    def _sample(self, row: int, key: str, visit: int) -> dict[str, NDArray[Any]]:
+        index = self.index
+        shard = int(index.shard[row])
+        source = int(index.shard_source[shard])
+        facts = SampleFacts(
+            id=row,
+            key=key,
+            source=source,
+            frames=int(index.frames[row]),
+            fps=float(index.fps[row]),
+            width=int(index.width[row]),
+            height=int(index.height[row]),
+        )
+        sample = {}
+        for name, view in self.views.items():
+            member = self._members[name][source]
+            data = self._read(row, source, index.shards[shard], member, visit)
+            sample[name] = view.read(data, facts, SampleRng(self.seed, visit, key, name))
+        return sample
+
+    def _read(self, row: int, source: int, shard: str, member: str, visit: int) -> bytes:
+        columns = self.index.members.get(member)
+        size = -1 if columns is None else int(columns.size_bytes[row])
+        if columns is None or size < 0:
+            raise SampleError("missing", member)
+        try:
+            data = self.storage.read(source, shard, int(columns.offset[row]), size)
+        except VerifyError:
+            raise SampleError("truncated", member) from None
+        if self.check == "always" or (self.check == "first" and visit == 0):
+            expected = int(columns.crc32[row])
+            if expected >= 0 and zlib.crc32(data) != expected:
+                raise SampleError("crc", member)
+        return data
+
+    def _bad(self, row: int, key: str, error: SampleError, epoch: int) -> BadSample:
+        shard = int(self.index.shard[row])
+        return BadSample(
+            build=self.index.sources[int(self.index.shard_source[shard])].name,
+            shard=self.index.shards[shard],
+            key=key,
+            ext=error.ext,
+            error=error.error,
+            epoch=epoch,
+        )
+
+
+def source_names(index: Index, ids: Sequence[int]) -> tuple[list[str], list[str]]:
+    """Build and shard of each row."""
+    shards = index.shard[list(ids)].tolist()
+    builds = [index.sources[int(index.shard_source[shard])].name for shard in shards]
+    return builds, [index.shards[shard] for shard in shards]

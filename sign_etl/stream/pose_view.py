@@ -1,0 +1,148 @@
+"""The view `pose`: keypoints of one backend, in one layout, transformed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sign_etl.core.errors import ConfigError, near_miss
+from sign_etl.schema.layouts import Layout, layout
+from sign_etl.stream.base import RngMaker, SampleError, SampleFacts
+from sign_etl.stream.index import Index
+from sign_etl.stream.npy import decode_npy
+from sign_etl.stream.sources import Source
+from sign_etl.stream.transforms_pose import Pose, PoseTransform, Relayout
+
+NPY = ".npy"
+
+
+class PoseView:
+    """Keypoints (T, K, C), score last.
+
+    Args:
+        backend: whose keypoints; default the first one of each build.
+        layout: what they are converted to; default as they are, if all builds agree.
+        transforms: what happens to them afterwards, in this order.
+        source_layout: the layout in foreign data sets, which do not tell.
+    """
+
+    def __init__(
+        self,
+        backend: str | None = None,
+        layout: str | None = None,
+        transforms: Sequence[PoseTransform] = (),
+        source_layout: str | None = None,
+    ) -> None:
+        self.backend = backend
+        self.source_layout = source_layout
+        first: list[PoseTransform] = [] if layout is None else [Relayout(layout)]
+        self.transforms = (*first, *transforms)
+        self._layouts: dict[int, Layout | None] = {}
+        self._members: dict[int, str] = {}
+
+    def members(self, index: Index) -> tuple[str, ...]:
+        """`BACKEND.npy` for each source.
+
+        Raises:
+            ConfigError: a build has no such backend, or the builds' layouts differ.
+        """
+        names = tuple(self._member(source) for source in index.sources)
+        self._members = dict(enumerate(names))
+        self._layouts = {
+            number: self._layout(source, names[number])
+            for number, source in enumerate(index.sources)
+        }
+        found = {kind.name if kind else None for kind in self._layouts.values()}
+        converts = any(isinstance(step, Relayout) for step in self.transforms)
+        if len(found) > 1 and not converts:
+            raise ConfigError(
+                f"the builds have keypoints in different layouts: "
+                f"{', '.join(sorted(map(str, found)))}",
+                hint="give the view a `layout` that all of them can become",
+            )
+        if None in found and self.transforms:
+            raise ConfigError(
+                "the layout of foreign keypoints is not known",
+                hint="give the view a `source_layout`",
+            )
+        return names
+
+    def lengths(self, index: Index) -> NDArray[np.int32]:
+        """(N,) frames after the transforms."""
+        lengths = np.maximum(index.frames, 1)
+        for step in self.transforms:
+            lengths = step.lengths(lengths)
+        return lengths
+
+    def read(self, data: bytes, facts: SampleFacts, rng: RngMaker) -> NDArray[Any]:
+        """(T, K, C) float, NaN where a point was not estimated.
+
+        Raises:
+            SampleError: no array, or another shape than index and layout say.
+        """
+        member = self._members[facts.source]
+        try:
+            keypoints = decode_npy(data)
+        except ValueError:
+            raise SampleError("decode", member) from None
+        kind = self._layouts[facts.source]
+        if (
+            keypoints.ndim != 3
+            or keypoints.dtype.kind != "f"
+            or not len(keypoints)
+            or (facts.frames and len(keypoints) != facts.frames)
+            or (kind is not None and keypoints.shape[1:] != (kind.size, kind.channels))
+        ):
+            raise SampleError("schema", member)
+        if not self.transforms or kind is None:
+            return keypoints
+        pose = Pose(as_float32(keypoints), kind, facts.width, facts.height, facts.fps)
+        for step in self.transforms:
+            pose = step(pose, rng)
+        return pose.keypoints
+
+    def placeholder(self, index: Index) -> NDArray[Any]:
+        """One frame of nothing, sent through the transforms."""
+        self.members(index)
+        kind = self._layouts[0]
+        if kind is None:
+            shape = index.sources[0].array_shapes[self._members[0]]
+            return np.zeros((1, *shape), np.float32)
+        pose = Pose(np.zeros((1, kind.size, kind.channels), np.float32), kind)
+        for step in self.transforms:
+            pose = step(pose, lambda: np.random.Generator(np.random.Philox(key=0)))
+        return np.zeros_like(pose.keypoints)
+
+    def _member(self, source: Source) -> str:
+        arrays = {_backend(name): name for name in sorted(source.array_shapes)}
+        known = {name: f"{name}{NPY}" for name in source.layouts} or arrays
+        if not known:
+            raise ConfigError(f"{source.name} has no keypoints")
+        if self.backend is None:
+            return next(iter(known.values()))
+        if self.backend not in known:
+            names = tuple(known)
+            hint = near_miss(self.backend, names) or f"it has {', '.join(names)}"
+            raise ConfigError(f"{source.name} has no keypoints of `{self.backend}`", hint=hint)
+        return known[self.backend]
+
+    def _layout(self, source: Source, member: str) -> Layout | None:
+        name = source.layouts.get(_backend(member), self.source_layout)
+        return None if name is None else layout(name)
+
+
+def _backend(member: str) -> str:
+    return member.removesuffix(NPY)
+
+
+def as_float32(array: NDArray[Any]) -> NDArray[np.float32]:
+    """A float32 array of the same values; torch widens float16 ten times as fast as numpy."""
+    if array.dtype == np.float32:
+        return array
+    import torch
+
+    widened: NDArray[np.float32] = torch.from_numpy(array).to(torch.float32).numpy()
+    return widened
