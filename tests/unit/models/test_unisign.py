@@ -1,0 +1,164 @@
+"""Uni-Sign: sizes, shared hands, padding, and the names of published weights."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from tiny_mt5 import write_tiny_mt5  # noqa: E402
+
+from sign_etl.core.errors import AccessError, ConfigError  # noqa: E402
+from sign_etl.models.part_graphs import LAYOUT, PartGraphs, adjacency  # noqa: E402
+from sign_etl.models.unisign import MODEL, UniSign, language_model, published_name  # noqa: E402
+
+SENTENCES = ["il treno parte alle otto", "domani piove a Roma"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_mt5(tmp_path_factory.mktemp("mt5"), SENTENCES, width=32)
+
+
+def test_the_pose_side_is_as_large_as_published() -> None:
+    """5.35 M parameters; with mT5-base's 582.4 M some 588 M, as the published logs say."""
+    with torch.device("meta"):
+        poses = PartGraphs(768)
+    ours = sum(parameter.numel() for parameter in poses.parameters())
+    assert ours == 5_346_088
+    from transformers import MT5Config, MT5ForConditionalGeneration
+
+    config = MT5Config(
+        d_model=768, d_kv=64, d_ff=2048, num_layers=12, num_heads=12, vocab_size=250_112
+    )
+    with torch.device("meta"):
+        language = MT5ForConditionalGeneration(config)
+    shared = sum(parameter.numel() for parameter in language.parameters())
+    # Here the output layer is tied to the input; the published weights have one of its own.
+    assert round((ours + shared + 768 * 250_112) / 1e6) == 588
+
+
+def test_adjacency_by_hand() -> None:
+    """A chain of three points: the ends have two columns' worth of neighbours, the middle three."""
+    graph = adjacency(3, [(0, 1), (1, 2)])
+    assert torch.allclose(graph.sum((0, 1)), torch.ones(3))
+    assert torch.allclose(graph[0], torch.diag(torch.tensor([1 / 2, 1 / 3, 1 / 2])))
+    near = torch.tensor([[0, 1 / 3, 0], [1 / 2, 0, 1 / 2], [0, 1 / 3, 0]])
+    assert torch.allclose(graph[1], near)
+
+
+@pytest.mark.parametrize("training", [False, True], ids=["evaluation", "training"])
+def test_padding_changes_nothing(training: bool) -> None:
+    """Not even the statistics of a batch in training."""
+    torch.manual_seed(0)
+    poses = PartGraphs(16, width=8).train(training)
+    points = torch.randn(2, 9, LAYOUT.size, 3)
+    mask = torch.ones(2, 9, dtype=torch.bool)
+    mask[1, 5:] = False
+    found = poses(points, mask)
+    longer = torch.cat([points, torch.full((2, 4, LAYOUT.size, 3), 7.0)], dim=1)
+    more = torch.cat([mask, torch.zeros(2, 4, dtype=torch.bool)], dim=1)
+    padded = poses(longer, more)
+    assert torch.allclose(padded[:, :9], found, atol=1e-5)
+    assert not padded[:, 9:].any()
+    if not training:
+        assert torch.allclose(poses(points[1:, :5], mask[1:, :5])[0], found[1, :5], atol=1e-5)
+
+
+def test_both_hands_go_through_one_network_and_the_wrists_add_to_them() -> None:
+    torch.manual_seed(0)
+    poses = PartGraphs(16, width=8).eval()
+    assert set(poses.networks) == {"body", "hand", "face"}
+    points = torch.randn(1, 4, LAYOUT.size, 3)
+    mask = torch.ones(1, 4, dtype=torch.bool)
+    body = LAYOUT.parts["body"]
+    poses(points, mask).sum().backward()
+    assert all(
+        parameter.grad is not None and parameter.grad.abs().sum() > 0
+        for name, parameter in poses.networks["body"].named_parameters()
+        if "temporal" in name and "norm" not in name
+    )
+    left = points.clone()
+    left[:, :, LAYOUT.index("left_wrist")] += 1
+    assert LAYOUT.index("left_wrist") in body
+    assert not torch.allclose(poses(left, mask), poses(points, mask))
+
+
+def published(model: UniSign) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Names and shapes as a published checkpoint has them, written down from its architecture."""
+    width = 256
+    for part in ("body", "left", "right", "face_all"):
+        points = {"body": 9, "left": 21, "right": 21, "face_all": 18}[part]
+        yield f"proj_linear.{part}.weight", (64, 3)
+        yield f"proj_linear.{part}.bias", (64,)
+        chains = (
+            ("gcn_modules", [(64, 64), (64, 128), (128, width)], ["0_0", "1_0", "2_0"], 1),
+            ("fusion_gcn_modules", [(width, width)] * 3, ["0_0", "0_1", "0_2"], 5),
+        )
+        for chain, sizes, layers, frames in chains:
+            for (inputs, outputs), layer in zip(sizes, layers, strict=True):
+                at = f"{chain}.{part}.layer{layer}"
+                yield f"{at}.gcn.A", (2, points, points)
+                yield f"{at}.gcn.conv.weight", (outputs * 2, inputs, 1, 1)
+                yield f"{at}.gcn.conv.bias", (outputs * 2,)
+                yield from norm(f"{at}.gcn.bn", outputs)
+                if frames > 1:
+                    yield f"{at}.tcn.0.weight", (outputs, outputs, frames, 1)
+                    yield f"{at}.tcn.0.bias", (outputs,)
+                    yield from norm(f"{at}.tcn.1", outputs)
+                if inputs != outputs:
+                    yield f"{at}.residual.0.weight", (outputs, inputs, 1, 1)
+                    yield f"{at}.residual.0.bias", (outputs,)
+                    yield from norm(f"{at}.residual.1", outputs)
+    yield "part_para", (width * 4,)
+    yield "pose_proj.weight", (model.poses.project.out_features, width * 4)
+    yield "pose_proj.bias", (model.poses.project.out_features,)
+    for name, tensor in model.language.state_dict().items():
+        yield f"mt5_model.{name}", tuple(tensor.shape)
+
+
+def norm(name: str, channels: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+    for part in ("weight", "bias", "running_mean", "running_var"):
+        yield f"{name}.{part}", (channels,)
+    yield f"{name}.num_batches_tracked", ()
+
+
+def test_published_names_are_complete_in_both_directions(folder: Path) -> None:
+    model = UniSign(language_model(MODEL.options({"language_model": str(folder)})))
+    ours = dict(model.state_dict().items())
+    met: Counter[str] = Counter()
+    for theirs, shape in published(model):
+        name = published_name(theirs)
+        assert name in ours, theirs
+        assert [n for n in shape if n != 1] == [n for n in ours[name].shape if n != 1], theirs
+        met[name] += 1
+    assert met.keys() == ours.keys()
+    # Both hands are one network here and two names there.
+    assert {count for name, count in met.items() if ".hand." in name} == {2}
+    assert {count for name, count in met.items() if ".hand." not in name} == {1}
+
+
+@pytest.mark.parametrize(
+    "theirs", ["gcn_modules.feet.layer0_0.gcn.A", "rgb.conv.weight", "proj_linear.feet.weight"]
+)
+def test_names_that_have_no_place(theirs: str) -> None:
+    assert published_name(theirs) is None
+
+
+def test_a_language_model_that_is_not_there(tmp_path: Path) -> None:
+    options = MODEL.options({"language_model": str(tmp_path / "nothing")})
+    with pytest.raises(AccessError, match="cannot be loaded") as caught:
+        MODEL.build(options, points=69, channels=2, outputs=0)
+    assert "model.language_model" in (caught.value.hint or "")
+
+
+def test_other_points_are_refused(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="unisign-69"):
+        MODEL.build(
+            MODEL.options({"language_model": str(folder)}), points=54, channels=2, outputs=0
+        )
