@@ -166,10 +166,10 @@ class PartGraphs(nn.Module):
                 features = self.networks[network].within_frames(together, masks)  # type: ignore[operator]
                 anchors = [body[..., LAYOUT.index(ANCHORS[part]), None] for part in parts]
                 features = features + torch.cat(anchors).detach()
-            across = self.networks[network].across_frames(features, masks)  # type: ignore[operator]
+            across: Tensor = self.networks[network].across_frames(features, masks)  # type: ignore[operator]
             joined |= zip(parts, across.chunk(len(parts)), strict=True)
-        vectors = torch.cat([joined[part] for part in LAYOUT_PARTS], dim=-1)
-        vectors = self.project(vectors + self.part_bias)
+        together = torch.cat([joined[part] for part in LAYOUT_PARTS], dim=-1)
+        vectors: Tensor = self.project(together + self.part_bias)
         padded = vectors.new_zeros(*mask.shape, vectors.shape[-1])
         padded[mask] = vectors
         return padded

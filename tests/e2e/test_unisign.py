@@ -45,7 +45,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Path:
             "file": clip.name,
             "text": text,
             "gloss": text.upper(),
-            "label": clip.stem,
+            "label": text.split()[-1],
             "split": split,
         }
         for split in ("train", "val")
