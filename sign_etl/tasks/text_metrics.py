@@ -51,7 +51,8 @@ def score_texts(
     """
     import jiwer
     from rouge_score.rouge_scorer import RougeScorer
-    from sacrebleu.metrics import BLEU, CHRF
+    from sacrebleu.metrics.bleu import BLEU
+    from sacrebleu.metrics.chrf import CHRF
 
     if not references or len(predictions) != len(references):
         raise ValueError(f"{len(predictions)} predictions for {len(references)} references")
