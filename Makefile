@@ -39,10 +39,10 @@ SYSTEM_PACKAGES := libegl1 libgles2
 HAS_LIBRARIES = $(BIN)/python -c \
 	'import ctypes; ctypes.CDLL("libEGL.so.1"); ctypes.CDLL("libGLESv2.so.2")' 2>/dev/null
 
-.PHONY: help setup demo test lint types bench schemas docs screenshots pins clean libraries weights
+.PHONY: help setup demo test test-faults lint types bench schemas docs screenshots pins clean libraries weights
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) weights ## every extra, the development tools and the BlazePose weights
 	@echo "Ready: source $(BIN)/activate"
@@ -53,6 +53,9 @@ demo: $(DEMO_READY) libraries ## render a signer, build and verify a small data 
 
 test: lint weights ## linters, types, layers and the whole test suite
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+
+test-faults: $(READY) weights ## kill points, poison, the media zoo, fuzzing (a part of `make test`)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests/faults $(PYTEST_ARGS)
 
 lint: $(READY) ## ruff (rules and format), mypy --strict, import-linter
 	$(BIN)/ruff check

@@ -9,6 +9,7 @@ import errno
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,9 +17,13 @@ from typing import IO, Any
 
 from sign_etl.core.canonical import canonical_json
 from sign_etl.core.errors import DiskError
+from sign_etl.core.seams import seam
 
 TEMP_PREFIX = ".tmp-"
 """Leftovers of a killed process begin with this; `sweep` removes them."""
+
+OUTLIVED_S = 2 * 86_400.0
+"""No writer of ours works on one temporary file for so long."""
 
 
 @contextmanager
@@ -38,6 +43,7 @@ def atomic_open(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
         temporary = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
+                seam("files.opened", path)
                 yield file
                 file.flush()
                 if durable:
@@ -54,7 +60,9 @@ def publish(temporary: Path, path: Path, *, durable: bool = True) -> None:
     The mode follows the umask, as an ordinary `open` would have it (mkstemp makes 0600).
     """
     os.chmod(temporary, 0o666 & ~_umask())
+    seam("files.before-rename", path)
     os.replace(temporary, path)
+    seam("files.after-rename", path)
     if durable:
         _fsync_folder(path.parent)
 
@@ -82,9 +90,17 @@ def scratch(parent: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def sweep(folder: Path) -> None:
-    """Remove what killed writers left directly in `folder`. Only its single owner may call."""
+def sweep(folder: Path, *, older_than_s: float = 0.0) -> None:
+    """Remove what killed writers left directly in `folder`.
+
+    Only its single owner may call, except for leftovers that are older than any writer lives.
+    """
     for leftover in folder.glob(f"{TEMP_PREFIX}*"):
+        try:
+            if time.time() - leftover.lstat().st_mtime < older_than_s:
+                continue
+        except FileNotFoundError:
+            continue
         if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)
         else:

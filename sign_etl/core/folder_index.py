@@ -8,6 +8,7 @@ then anywhere below, but only where that is unambiguous. Links out of the folder
 from __future__ import annotations
 
 import os
+import sys
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
@@ -130,6 +131,7 @@ def _walk(root: Path) -> list[str]:
     """Relative paths of all plain files below `root`."""
     if os.path.lexists(root) and not os.path.isdir(root):
         raise UsageError(f"`{root}` is no folder", hint="--media takes the folder with the files")
+    _refuse_other_encodings()
     real_root = os.path.realpath(root)
     found: list[str] = []
     waiting = [""]
@@ -163,6 +165,15 @@ def _link_inside(entry: os.DirEntry[str], real_root: str) -> bool:
     if not entry.is_symlink() or not os.path.isfile(entry.path):
         return False
     return os.path.realpath(entry.path).startswith(real_root.rstrip(os.sep) + os.sep)
+
+
+def _refuse_other_encodings() -> None:
+    # Read as Latin-1, say, every name outside of ASCII would become another one, and its key too.
+    encoding = sys.getfilesystemencoding()
+    if encoding.replace("-", "").lower() != "utf8":
+        raise UsageError(
+            f"file names are read as {encoding} here, not as UTF-8", hint="export PYTHONUTF8=1"
+        )
 
 
 def _refuse_undecodable(relative: str) -> None:

@@ -47,6 +47,8 @@ class Limits:
         file_bytes: largest file that it may write.
         calls: the child is replaced after so many calls, which bounds what leaks.
         start_s: seconds for the child to import its libraries.
+        maps_freely: True where a library reserves far more address space than it uses, as CUDA
+            does; then the resident memory alone is limited.
     """
 
     wall_s: float
@@ -54,6 +56,7 @@ class Limits:
     file_bytes: int = 1 << 40
     calls: int = 500
     start_s: float = 120.0
+    maps_freely: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +190,10 @@ class Guard:
         last_words = ""
         for _ in range(2):  # a machine that is short of something for a moment gets a second try
             child = self._child = spawn(
-                self._entry, self._limits.memory_bytes, self._limits.file_bytes, self._environment
+                self._entry,
+                0 if self._limits.maps_freely else self._limits.memory_bytes,
+                self._limits.file_bytes,
+                self._environment,
             )
             ready = self._receive(
                 child, self._limits.start_s, time.monotonic() + self._limits.start_s

@@ -37,7 +37,8 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_FSIZE, file_bytes)
-    _limit(resource.RLIMIT_AS, memory_bytes * ADDRESS_SPACE_FACTOR)
+    if memory_bytes:
+        _limit(resource.RLIMIT_AS, memory_bytes * ADDRESS_SPACE_FACTOR)
     # Libraries print to stdout and may read stdin; the protocol gets descriptors of its own.
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDONLY)

@@ -65,7 +65,7 @@ def spawn(entry: str, memory_bytes: int, file_bytes: int, environment: Mapping[s
 
     Args:
         entry: what it runs.
-        memory_bytes: resident memory that the parent will grant it.
+        memory_bytes: resident memory that the parent will grant it; 0 if it may map what it likes.
         file_bytes: largest file that it may write.
         environment: additions to our own environment.
     """

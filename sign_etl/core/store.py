@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from sign_etl.core.canonical import canonical_json, sha256_bytes, sha256_file
-from sign_etl.core.errors import UsageError
-from sign_etl.core.files import atomic_open, disk_errors, publish, scratch
+from sign_etl.core.files import OUTLIVED_S, atomic_open, disk_errors, publish, scratch, sweep
+from sign_etl.core.seams import seam
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,34 @@ class Entry:
     reject: Mapping[str, Any] | None = None
 
 
+def open_store(url: str | Path) -> Store:
+    """The store at a path, a `file://` address, or one that fsspec knows (`s3://bucket/folder`).
+
+    Raises:
+        UsageError: there is no such storage.
+        MissingExtraError: its package is not installed.
+    """
+    scheme, separator, _ = str(url).partition("://")
+    if not separator or scheme == "file":
+        return Store(url)
+    from sign_etl.core.remote_store import RemoteStore
+
+    return RemoteStore(str(url))
+
+
+def encoded(entry: Entry) -> bytes:
+    """An entry as it stands in its file."""
+    value: dict[str, Any] = {
+        "facts": dict(entry.facts),
+        "blobs": {name: [blob.sha256, blob.size_bytes] for name, blob in entry.blobs.items()},
+    }
+    if entry.reject is not None:
+        value["reject"] = dict(entry.reject)
+    return canonical_json(value).encode("utf-8")
+
+
 class Store:
-    """A store in a local folder (or a network file system; object stores come through fsspec).
+    """A store in a local folder, or on a network file system.
 
     Safe for many writers: all writes are renames, and equal names have equal content.
 
@@ -55,15 +81,11 @@ class Store:
         url: a path or `file://` URL.
     """
 
+    _swept = False
+
     def __init__(self, url: str | Path) -> None:
-        text = str(url)
-        scheme, separator, rest = text.partition("://")
-        if separator and scheme != "file":
-            raise UsageError(
-                f"a store on `{scheme}` is not supported yet",
-                hint="give --store a folder, on a shared file system for a cluster",
-            )
-        self.root = Path(rest if separator else text).expanduser().absolute()
+        self.root = Path(str(url).removeprefix("file://")).expanduser().absolute()
+        self.url = str(self.root)
 
     def get(self, stage: str, fingerprint: str) -> Entry | None:
         """The entry with this fingerprint, or None (also where its file is damaged)."""
@@ -102,21 +124,12 @@ class Store:
         blobs = {
             name: self.adopt(path, (known or {}).get(name)) for name, path in (files or {}).items()
         }
-        value: dict[str, Any] = {
-            "facts": dict(facts),
-            "blobs": {name: [blob.sha256, blob.size_bytes] for name, blob in blobs.items()},
-        }
-        if reject is not None:
-            value["reject"] = dict(reject)
-        path = self._action_path(stage, fingerprint)
-        with atomic_open(path, durable=False) as file:
-            file.write(canonical_json(value).encode("utf-8"))
-        return Entry(stage, fingerprint, dict(facts), blobs, reject)
+        return self._record(Entry(stage, fingerprint, dict(facts), blobs, reject))
 
     def adopt(self, path: Path, sha256: str | None = None) -> Blob:
         """Move a finished file (of `scratch()`) into the objects."""
         blob = Blob(sha256 or sha256_file(path), path.stat().st_size)
-        target = self.path(blob)
+        target = self._place(blob)
         target.parent.mkdir(parents=True, exist_ok=True)
         with disk_errors(target):
             publish(path, target, durable=False)
@@ -124,12 +137,12 @@ class Store:
 
     def path(self, blob: Blob) -> Path:
         """Where the bytes of `blob` are, or would be."""
-        return self.root / "objects" / blob.sha256[:2] / blob.sha256[2:]
+        return self._place(blob)
 
     def has(self, blob: Blob) -> bool:
         """True if the bytes are there with the right size (content is checked by `read`)."""
         try:
-            return self.path(blob).stat().st_size == blob.size_bytes
+            return self._place(blob).stat().st_size == blob.size_bytes
         except OSError:
             return False
 
@@ -150,11 +163,39 @@ class Store:
 
     def drop(self, blob: Blob) -> None:
         """Remove the bytes of `blob`; its actions stay and count as incomplete."""
-        self.path(blob).unlink(missing_ok=True)
+        self._place(blob).unlink(missing_ok=True)
+
+    def forget(self, stage: str, fingerprint: str) -> None:
+        """Remove an entry; its objects stay, see `drop`."""
+        self._action_path(stage, fingerprint).unlink(missing_ok=True)
+
+    def check(self) -> None:
+        """Try to write.
+
+        Raises:
+            OSError, StorageError: it cannot be written.
+        """
+        with self.scratch() as folder:
+            (folder / "check").write_bytes(b"sign-etl")
 
     def scratch(self) -> Any:
         """A private folder on the store's own disk, for files to be adopted: a context manager."""
-        return scratch(self.root / "scratch")
+        folder = self.root / "scratch"
+        if not self._swept:
+            self._swept = True
+            sweep(folder, older_than_s=OUTLIVED_S)
+        return scratch(folder)
+
+    def _record(self, entry: Entry) -> Entry:
+        """Write an action; the entry that counts from here on comes back."""
+        path = self._action_path(entry.stage, entry.fingerprint)
+        seam("store.before-action", path)
+        with atomic_open(path, durable=False) as file:
+            file.write(encoded(entry))
+        return entry
+
+    def _place(self, blob: Blob) -> Path:
+        return self.root / "objects" / blob.sha256[:2] / blob.sha256[2:]
 
     def _action_path(self, stage: str, fingerprint: str) -> Path:
         return self.root / "actions" / stage / fingerprint[:2] / f"{fingerprint}.json"

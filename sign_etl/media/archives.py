@@ -21,6 +21,7 @@ from pathlib import Path
 from sign_etl.core.canonical import CHUNK_BYTES, digest, sha256_file
 from sign_etl.core.errors import AccessError, DiskError, UsageError
 from sign_etl.core.files import disk_errors, scratch, sweep, write_json
+from sign_etl.core.seams import seam
 from sign_etl.media import hubs
 from sign_etl.media.fetch import Fetcher
 from sign_etl.media.joined import open_joined
@@ -105,6 +106,7 @@ def _bring(
     _check_room(archive, folder, downloads)
     with watched(downloads, name, archive.size_bytes, tell):
         got = _download(archive, downloads, fetcher, stop)
+    seam("archives.before-unpack", name)
     with scratch(folder / NOTES) as fresh:
         if isinstance(got, hubs.Unpacked):
             _refuse_links(got.path, name)
@@ -124,7 +126,9 @@ def _bring(
                 raise
         into = _into(folder, archive)
         into.mkdir(parents=True, exist_ok=True)
+        seam("archives.before-merge", name)
         _merge(fresh / "files", into, name)
+    seam("archives.before-note", name)
     write_json(_note(folder, archive), facts)
 
 
@@ -205,6 +209,7 @@ def _merge(source: Path, target: Path, name: str) -> None:
             place = target / entry.name
             if not os.path.lexists(place):
                 os.rename(entry.path, place)
+                seam("archives.merging", place)
             elif entry.is_dir() and place.is_dir() and not place.is_symlink():
                 _merge(Path(entry.path), place, name)
             elif not (entry.is_file() and place.is_file() and _equal(Path(entry.path), place)):

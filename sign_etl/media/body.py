@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import httpcore
 import httpx
 
+from sign_etl.core.seams import seam
 from sign_etl.media.fetched import Fetched, judge_head
 from sign_etl.media.partial import Partial, Progress, any_validator, strong_validator
 from sign_etl.media.sniff import HEAD_BYTES
@@ -179,6 +180,7 @@ class _Sink:
 
     def add(self, piece: bytes) -> None:
         self._file.write(piece)
+        seam("fetch.receiving", self._partial.path)
         self.hasher.update(piece)
         self.size_bytes += len(piece)
         if self.size_bytes - self._noted_bytes >= CHECKPOINT_BYTES:

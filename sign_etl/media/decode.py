@@ -181,6 +181,10 @@ class Playback:
         while True:
             try:
                 packet = next(packets, None)
+            except IndexError:
+                # A stream that begins in the middle of the file: PyAV knows those of its begin.
+                packets = self._input.demux()
+                continue
             except TROUBLE as error:
                 pass_on(error)
                 self.damage += 1

@@ -17,7 +17,7 @@ import httpcore
 import httpx
 
 from sign_etl.core.errors import AnnotationError
-from sign_etl.core.files import atomic_open, disk_errors, scratch
+from sign_etl.core.files import OUTLIVED_S, atomic_open, disk_errors, scratch, sweep
 from sign_etl.media import youtube
 from sign_etl.media.addresses import (
     Address,
@@ -170,6 +170,7 @@ class Fetcher:
             AnnotationError: it is not what it has to be.
         """
         source = Source(id=url, url=url)
+        sweep(path.parent, older_than_s=OUTLIVED_S)
         with scratch(path.parent) as folder:
             found = self._download(source, Partial(folder, source), stop=stop, kind=Kind.INDEX)
             if isinstance(found, Reject):

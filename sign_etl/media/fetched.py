@@ -18,7 +18,7 @@ class Fetched:
         path: where it is; in the caller's folder if downloaded, the user's own file if local.
         sha256: of its bytes.
         size_bytes: its size.
-        container: what its first bytes say, a key of `sign_etl.media.sniff.DEMUXERS`.
+        container: what its first bytes say, see `sign_etl.media.sniff.sniff`.
         url: the address that it came from in the end, without user and password; None if local.
         validator: the server's ETag or Last-Modified, None where it gave none.
     """

@@ -9,6 +9,7 @@ from typing import IO, Any, Final
 
 import av
 
+from sign_etl.core.seams import seam
 from sign_etl.media.cut import Cut
 from sign_etl.media.decode import Source
 from sign_etl.media.frames import FrameFolder
@@ -17,6 +18,8 @@ from sign_etl.media.output import Job
 from sign_etl.media.pictures import CONTAINER
 from sign_etl.media.probe import Refused
 from sign_etl.media.timeline import seconds
+from sign_etl.media.webp import CONTAINER as WEBP
+from sign_etl.media.webp import WebpSource
 from sign_etl.schema.outcome import Reason
 from sign_etl.schema.pipeline import NormaliseConfig
 
@@ -45,11 +48,13 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         config=NormaliseConfig.model_validate(request["config"]),
         out=Path(request["out"]),
     )
+    seam("decode.opening", request["source"])
     try:
         if job.container == CONTAINER:
             return {"facts": _from_pictures(job, Path(request["source"]), request["frames_fps"])}
         with Path(request["source"]).open("rb") as file:
-            return {"facts": _normalise(job, file)}
+            made = _from_webp(job, file) if job.container == WEBP else _normalise(job, file)
+            return {"facts": made}
     except Refused as refused:
         return {"reject": {"reason": refused.reason.value, "detail": refused.detail}}
     except OSError as error:  # those of libav are of this kind too
@@ -75,6 +80,13 @@ def _normalise(job: Job, file: IO[bytes]) -> dict[str, Any]:
         finally:
             source.close()
     raise AssertionError("reading from the begin ends in facts or a refusal")
+
+
+def _from_webp(job: Job, file: IO[bytes]) -> dict[str, Any]:
+    source = WebpSource(file, job.config.max_pixels)
+    cut = Cut(job, source, source.is_cut, from_begin=True)
+    cut.make()
+    return cut.facts()
 
 
 def _from_pictures(job: Job, folder: Path, fps: float) -> dict[str, Any]:

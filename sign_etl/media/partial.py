@@ -19,6 +19,7 @@ import httpx
 
 from sign_etl.core.canonical import CHUNK_BYTES, canonical_json, digest
 from sign_etl.core.files import atomic_open
+from sign_etl.core.seams import seam
 from sign_etl.schema.clip import Source
 
 
@@ -120,6 +121,7 @@ class Partial:
 
     def finish(self) -> Path:
         """Give the finished file its name."""
+        seam("fetch.before-rename", self.final)
         os.replace(self.path, self.final)
         self._note.unlink(missing_ok=True)
         return self.final

@@ -12,7 +12,7 @@ from typing import Final
 HEAD_BYTES: Final = 4096
 """So many first bytes decide."""
 
-# libav demuxer names by container; only these are ever opened.
+# libav demuxer names by container; only these are ever opened. `webp` has a reader of its own.
 DEMUXERS: Final[dict[str, str]] = {
     "mp4": "mov",
     "matroska": "matroska",
@@ -24,12 +24,11 @@ DEMUXERS: Final[dict[str, str]] = {
     "asf": "asf",
     "ogg": "ogg",
     "gif": "gif",
-    "webp": "webp_anim",
 }
 
 
 def sniff(head: bytes) -> str | None:
-    """The container of a file, a key of `DEMUXERS`, or None if it is no video we open.
+    """The container of a file, a key of `DEMUXERS` or `webp`, or None if it is no video we open.
 
     Args:
         head: the first `HEAD_BYTES` bytes (fewer if the file is shorter).
@@ -76,6 +75,10 @@ def describe(head: bytes) -> str:
         return "json"
     if text.startswith(b"<"):
         return "markup"
+    if text.startswith(b"version https://git-lfs"):
+        return "git-lfs pointer"
+    if head[:2] == b"\x1f\x8b":
+        return "gzip"
     if head[:4] == b"PK\x03\x04":
         return "zip"
     if head[:4] == b"%PDF":

@@ -83,7 +83,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
             return {"no_space": True}
         if error.errno == errno.EFBIG:
             return {"refused": "too-large", "detail": "a file is too large"}
-        if isinstance(error, gzip.BadGzipFile) or error.errno is None:  # gzip and bz2: bad data
+        # gzip and bz2 raise it over bad data, a seek to where no file can be is EINVAL
+        if isinstance(error, gzip.BadGzipFile) or error.errno in (None, errno.EINVAL):
             return {"refused": "damaged", "detail": "it cannot be read to its end"}
         raise
     except BROKEN:

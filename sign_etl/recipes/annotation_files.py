@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from sign_etl.core.errors import AnnotationError
+from sign_etl.core.gunzip import GunzipError, gunzip
 from sign_etl.recipes.tabular import Row, Table
 
 
@@ -51,12 +50,10 @@ def load_json(path: Path) -> Any:
         AnnotationError: it cannot be read or is no JSON.
     """
     try:
-        data = path.read_bytes()
-        if data[:2] == b"\x1f\x8b":
-            data = gzip.decompress(data)
+        data = gunzip(path.read_bytes())
         return json.loads(data.decode("utf-8-sig"))
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise AnnotationError(f"{path.name}: is a broken gzip file") from error
+    except GunzipError as error:
+        raise AnnotationError(f"{path.name}: {error}") from error
     except OSError as error:
         reason = (error.strerror or "unreadable").lower()
         raise AnnotationError(

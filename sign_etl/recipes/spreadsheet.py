@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 from sign_etl.core.errors import AnnotationError, MissingExtraError
+from sign_etl.core.gunzip import MAX_BYTES
 from sign_etl.recipes.tabular import Row, Table
 
 
@@ -27,6 +28,7 @@ def read_workbook(path: Path) -> Table:
     except ImportError as error:
         raise MissingExtraError(f"reading `{path.name}`", "xlsx") from error
     try:
+        _refuse_bomb(path)
         workbook = load_workbook(path, read_only=True, data_only=True)
         try:
             rows = [
@@ -51,6 +53,12 @@ def read_workbook(path: Path) -> Table:
     if not table:
         raise AnnotationError(f"{path.name}: holds no rows")
     return Table(path.name, tuple(name for name in header if name), tuple(table))
+
+
+def _refuse_bomb(path: Path) -> None:
+    with zipfile.ZipFile(path) as packed:
+        if sum(member.file_size for member in packed.infolist()) > MAX_BYTES:
+            raise AnnotationError(f"{path.name}: unpacks to more than {MAX_BYTES:,} bytes")
 
 
 def _named(

@@ -7,21 +7,23 @@ Every cell is a text as it was written, or None where it is blank or NaN: a labe
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import json
 import math
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sign_etl.core.canonical import canonical_json
 from sign_etl.core.errors import AnnotationError
+from sign_etl.core.gunzip import MAGIC, GunzipError, gunzip
 
 MAX_CELL = 1 << 17
 """Longest cell in characters; a longer one is an unclosed quote or no table."""
+
+MAX_ROWS = 20_000_000
+"""Most rows of a Parquet table."""
 
 _DELIMITERS = ",\t;|"
 _TAB_EXTENSIONS = {".tsv", ".tab"}
@@ -104,12 +106,12 @@ def read_table(
 
 def _unpacked(path: Path, data: bytes) -> tuple[bytes, str]:
     """The table's bytes and its extension, without gzip around them."""
-    if data[:2] != b"\x1f\x8b":
+    if data[:2] != MAGIC:
         return data, path.suffix.lower()
     try:
-        return gzip.decompress(data), Path(path.stem).suffix.lower()
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise AnnotationError(f"{path.name}: is a broken gzip file") from error
+        return gunzip(data), Path(path.stem).suffix.lower()
+    except GunzipError as error:
+        raise AnnotationError(f"{path.name}: {error}") from error
 
 
 def _decode(name: str, data: bytes) -> str:
@@ -163,7 +165,7 @@ def _csv(name: str, text: str, how: _Csv) -> Table:
                     f"{name}: row {number} has {len(cells)} cells, {wanted} {len(header)}",
                     hint="put texts that hold the delimiter in double quotes",
                 )
-            _refuse_huge(name, number, cells)
+            _refuse_odd(name, number, cells)
             named = zip((column.strip() for column in header), map(_blank, cells), strict=True)
             rows.append(Row(number, {column: cell for column, cell in named if column}))
     except csv.Error as error:
@@ -204,7 +206,7 @@ def _json(name: str, text: str) -> Table:
         if not isinstance(entry, dict):
             raise AnnotationError(f"{name}: row {number} is no mapping")
         cells = {column.strip(): _json_text(value) for column, value in entry.items()}
-        _refuse_huge(name, number, cells.values())
+        _refuse_odd(name, number, cells.values())
         columns.update(dict.fromkeys(cells))
         rows.append((number, cells))
     full = tuple(Row(at, {name: cells.get(name) for name in columns}) for at, cells in rows)
@@ -252,7 +254,10 @@ def _parquet(name: str, data: bytes) -> Table:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.ParquetFile(io.BytesIO(data)).read()
+        file = pq.ParquetFile(io.BytesIO(data))
+        if file.metadata.num_rows > MAX_ROWS:  # runs of equal cells cost no bytes on the disk
+            raise AnnotationError(f"{name}: claims more than {MAX_ROWS:,} rows")
+        table = file.read()
         values = table.to_pylist()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise AnnotationError(f"{name}: is no readable Parquet file") from error
@@ -261,7 +266,7 @@ def _parquet(name: str, data: bytes) -> Table:
     rows = []
     for number, entry in enumerate(values, start=1):
         cells = {column.strip(): _arrow_text(entry[column]) for column in kept if column.strip()}
-        _refuse_huge(name, number, cells.values())
+        _refuse_odd(name, number, cells.values())
         rows.append(Row(number, cells))
     return Table(name, columns, tuple(rows))
 
@@ -287,12 +292,17 @@ def _columns(name: str, header: list[str]) -> tuple[str, ...]:
     return tuple(columns)
 
 
-def _refuse_huge(name: str, number: int, cells: Any) -> None:
-    if any(cell is not None and len(cell) > MAX_CELL for cell in cells):
-        raise AnnotationError(
-            f"{name}: row {number} holds a cell of more than {MAX_CELL} characters",
-            hint="look for a quote that is never closed",
-        )
+def _refuse_odd(name: str, number: int, cells: Iterable[str | None]) -> None:
+    for cell in cells:
+        if cell is None:
+            continue
+        if len(cell) > MAX_CELL:
+            raise AnnotationError(
+                f"{name}: row {number} holds a cell of more than {MAX_CELL} characters",
+                hint="look for a quote that is never closed",
+            )
+        if "\0" in cell:
+            raise AnnotationError(f"{name}: row {number} holds a null byte")
 
 
 def _blank(text: str | None) -> str | None:

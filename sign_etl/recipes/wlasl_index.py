@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sign_etl.core.canonical import canonical_json
 from sign_etl.core.errors import AnnotationError
+from sign_etl.core.gunzip import GunzipError, gunzip
 from sign_etl.recipes.addresses import canonical_address
 
 SPLITS = ("train", "val", "test")
@@ -111,12 +110,10 @@ def read_index(path: Path) -> tuple[list[str], list[Instance]]:
 
 def _load(path: Path) -> Any:
     try:
-        data = path.read_bytes()
-        if data[:2] == b"\x1f\x8b":
-            data = gzip.decompress(data)
+        data = gunzip(path.read_bytes())
         return json.loads(data.decode("utf-8-sig"), parse_constant=_refuse_constant)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise _wrong(path, "is a broken gzip file") from error
+    except GunzipError as error:
+        raise _wrong(path, str(error)) from error
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise AnnotationError(

@@ -17,8 +17,9 @@ import pyarrow.compute as pc
 from sign_etl.core.canonical import canonical_json, sha256_file
 from sign_etl.core.errors import AccountingError
 from sign_etl.core.files import atomic_open, write_json
+from sign_etl.core.seams import seam
 from sign_etl.keypoints import importing
-from sign_etl.recipes.base import DatasetCard
+from sign_etl.recipes.base import RECIPES, DatasetCard
 from sign_etl.run.journal import Journal, Latest
 from sign_etl.run.lock import lock_head, lock_line
 from sign_etl.run.plan import BATCH, Plan
@@ -29,6 +30,7 @@ from sign_etl.schema.outcome import Outcome
 from sign_etl.schema.records import (
     FileRecord,
     LabelsRecord,
+    LockHead,
     ManifestRecord,
     PoseSetRecord,
     ShardRecord,
@@ -48,10 +50,12 @@ INDEX_FILE, LEDGER_FILE, LABELS_FILE, LOCK_FILE = PUBLISHED = (
 _NO_SYNONYMS: Mapping[str, str] = MappingProxyType({})
 
 
-def write_lock(plan: Plan, setup: Setup, build: Path, results: Latest) -> None:
+def write_lock(
+    plan: Plan, setup: Setup, build: Path, results: Latest, head: LockHead | None = None
+) -> None:
     """Write `build.lock`: one line per requested clip, in plan order; also after an early stop."""
     with atomic_open(build / LOCK_FILE) as file:
-        for record in _lock_lines(plan, setup, results):
+        for record in _lock_lines(plan, head or head_of(plan, setup), results):
             file.write((canonical_json(record) + "\n").encode("utf-8"))
 
 
@@ -65,6 +69,7 @@ def publish(
     card: DatasetCard,
     licence_accepted: bool | None = None,
     synonyms: Mapping[str, str] = _NO_SYNONYMS,
+    head: LockHead | None = None,
 ) -> ManifestRecord:
     """Write what a reader needs, the manifest last.
 
@@ -77,6 +82,7 @@ def publish(
         card: what the manifest says of the data set.
         licence_accepted: whether the user accepted its terms; None where it has none.
         synonyms: raw label -> the data set's own canonical word, for the normal labels.
+        head: what the shards were made with, where that was not this installation.
 
     Raises:
         AccountingError: plan, ledger and shards do not add up; nothing is published then.
@@ -98,10 +104,12 @@ def publish(
         and _holds_labels(build / LABELS_FILE, labels)
     ):
         (build / MANIFEST).unlink(missing_ok=True)  # it must not stand beside other tables
+    seam("finish.before-tables", build)
     write_table(build / INDEX_FILE, index)
     write_table(build / LEDGER_FILE, ledger)
     write_json(build / LABELS_FILE, dump(labels))
-    write_lock(plan, setup, build, results)
+    head = head or head_of(plan, setup)
+    write_lock(plan, setup, build, results, head)
     pipeline = setup.choices()
     manifest = ManifestRecord(
         schema="sign-etl/manifest/1",
@@ -115,9 +123,9 @@ def publish(
         citation=card.citation,
         homepage=card.homepage,
         plan=plan.digest,
-        pipeline=pipeline.identity(),
-        stages=versions(setup),
-        poses=pose_sets(setup),
+        pipeline=head.pipeline,
+        stages=head.stages,
+        poses=head.poses,
         counts=_counted(ledger["outcome"]),
         reasons=_counted(ledger["reason"].drop_null()),
         splits=_counted(index["split"]),
@@ -138,8 +146,24 @@ def publish(
             for name in (INDEX_FILE, LEDGER_FILE, LABELS_FILE)
         },
     )
+    seam("finish.before-manifest", build)
     write_json(build / MANIFEST, dump(manifest))
     return manifest
+
+
+def head_of(plan: Plan, setup: Setup) -> LockHead:
+    """The head of the lock that a build of `plan` with this installation has."""
+    pipeline = setup.choices()
+    recipe = RECIPES.get(setup.recipe)
+    return lock_head(
+        plan.digest,
+        pipeline.identity(),
+        versions(setup),
+        pose_sets(setup),
+        recipe=(recipe.name, recipe.version),
+        dataset=pipeline.dataset.name or setup.recipe,
+        licence=recipe.card.licence,
+    )
 
 
 def pose_sets(setup: Setup) -> dict[str, PoseSetRecord]:
@@ -242,9 +266,8 @@ def _gate(plan: Plan, build: Path, packed: list[Packed], index: pa.Table, ledger
             )
 
 
-def _lock_lines(plan: Plan, setup: Setup, results: Latest) -> Iterator[dict[str, Any]]:
-    pipeline = setup.choices().identity()
-    yield dump(lock_head(plan.digest, pipeline, versions(setup), pose_sets(setup)))
+def _lock_lines(plan: Plan, head: LockHead, results: Latest) -> Iterator[dict[str, Any]]:
+    yield dump(head)
     columns = plan.table.select(["key", "source_id", "url"])
     for batch in columns.to_batches(max_chunksize=BATCH):
         for row in batch.to_pylist():

@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,11 @@ def result_of(item: Item) -> Result:
     """The result that an item at its end amounts to."""
     facts: dict[str, Any] = {}
     flags: tuple[str, ...] = ()
-    retrieved = item.source.retrieved_at if item.source else None
+    notes: dict[str, str] = {}
+    if item.source is not None and item.source.retrieved_at is not None:
+        notes["retrieved_at"] = item.source.retrieved_at
+    elif item.source is None and item.clip.source.url is not None:
+        notes["tried_at"] = datetime.now(UTC).isoformat(timespec="seconds")
     if item.video is not None:
         source = item.video.facts["source"]
         facts = {
@@ -90,7 +95,7 @@ def result_of(item: Item) -> Result:
         quality=item.quality.fingerprint if item.quality else None,
         flags=flags,
         facts=facts,
-        notes={"retrieved_at": retrieved} if retrieved else {},
+        notes=notes,
     )
 
 

@@ -168,7 +168,7 @@ def _column(clips: list[Clip], name: str) -> list[Any]:
     if name == "headers":
         return [clip.source.headers for clip in clips]
     if name == "extra":
-        return [sorted(clip.extra.items()) for clip in clips]
+        return [sorted(clip.extra.items()) if clip.extra else () for clip in clips]
     if name in ("url", "names", "trimmed", "frames_fps", "keypoints", "part"):
         return [getattr(clip.source, name) for clip in clips]
     return [getattr(clip, name) for clip in clips]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from sign_etl.core.seams import seam
 from sign_etl.core.store import Entry, Store
 from sign_etl.run.journal import Result
 from sign_etl.run.plan import Plan
@@ -82,6 +83,7 @@ class Packer:
         """Take the manifest away before a published shard changes: readers trust it alone."""
         with self._withdrawing:
             (self._build / MANIFEST).unlink(missing_ok=True)
+            seam("shards.withdrawn", self._build)
 
     def _sample(self, clip: Clip, label_id: int | None, result: Result) -> Sample | None:
         imported = clip.source.keypoints is not None

@@ -123,9 +123,7 @@ def numbers(column: pa.Array | pa.ChunkedArray) -> NDArray[Any]:
     return values
 
 
-def read_table(
-    path: Path, expected: pa.Schema, columns: tuple[str, ...] | None = None
-) -> pa.Table:
+def read_table(path: Path, expected: pa.Schema, columns: tuple[str, ...] | None = None) -> pa.Table:
     """Read a published table, or some columns of it, and check that it has the expected ones.
 
     Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 import signal
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from sign_etl.core.errors import MissingExtraError
+
+NO_RESERVE = 0x4000
 
 _kept: list[bytearray] = []
 
@@ -49,6 +52,11 @@ def sleep(request: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
+def sleep_for_ever(request: dict[str, Any]) -> dict[str, Any]:
+    while True:
+        time.sleep(3600)
+
+
 def spin_with_lock(request: dict[str, Any]) -> dict[str, Any]:
     # PyDLL keeps the interpreter lock while it sleeps, as native code in a loop would.
     ctypes.PyDLL(None).usleep(int(request["s"] * 1e6))
@@ -71,6 +79,11 @@ def grow(request: dict[str, Any]) -> dict[str, Any]:
 
 def map_too_much(request: dict[str, Any]) -> dict[str, Any]:
     return {"length": len(bytearray(request["bytes"]))}
+
+
+def reserve(request: dict[str, Any]) -> dict[str, Any]:
+    """Address space without a page behind it, as CUDA takes it."""
+    return {"length": len(mmap.mmap(-1, request["bytes"], flags=mmap.MAP_PRIVATE | NO_RESERVE))}
 
 
 class OwnMemoryError(MemoryError):

@@ -52,7 +52,9 @@ def write_build(
     change_index(out, change)
     change_ledger(out, lambda rows: change([row for row in rows if row["key"] in ordered]))
     if lock is not None:
-        lines: list[dict[str, Any]] = [{"schema": "sign-etl/lock/1", "plan": "0" * 64}]
+        empty: dict[str, Any] = {name: {} for name in ("pipeline", "stages", "poses", "packages")}
+        head = {"schema": "sign-etl/lock/1", "plan": "0" * 64, "sign_etl": "0", "cpu_flags": []}
+        lines = [head | empty]
         for name, key in keys.items():
             own = {"sha256": f"source of {name}", "video": f"video of {name}"}
             lines.append({"key": key, "outcome": "written"} | own | dict(lock.get(name, {})))

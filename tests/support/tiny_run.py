@@ -20,6 +20,7 @@ from sign_etl.run.journal import Journal
 from sign_etl.run.local import LocalRunner
 from sign_etl.run.plan import Plan
 from sign_etl.run.planning import make_plan
+from sign_etl.run.rulings import NO_RULINGS, Rulings
 from sign_etl.schema.clip import Clip, Source, clip_key
 from sign_etl.schema.pipeline import Pipeline
 from sign_etl.schema.records import ManifestRecord
@@ -130,7 +131,7 @@ class TinyRun:
         """The store."""
         return self.setup.open_store()
 
-    def run(self, *, jobs: int = 1) -> None:
+    def run(self, *, jobs: int = 1, rulings: Rulings = NO_RULINGS) -> None:
         """Bring every clip to its end, on the local runner."""
         engine.run(
             self.plan,
@@ -140,6 +141,7 @@ class TinyRun:
             lambda: LocalRunner(self.setup, jobs=jobs),
             stop=self.stop,
             events=EventLog(self.build / ".sign-etl" / "events.jsonl"),
+            rulings=rulings,
         )
 
     def publish(self) -> ManifestRecord:

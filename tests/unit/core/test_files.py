@@ -16,6 +16,7 @@ import pytest
 
 from sign_etl.core.errors import DiskError
 from sign_etl.core.files import (
+    OUTLIVED_S,
     TEMP_PREFIX,
     atomic_open,
     disk_errors,
@@ -152,3 +153,13 @@ def test_the_last_of_many_writers_wins_whole(tmp_path: Path) -> None:
         assert data in (b"a" * 100_000, b"b" * 100_000)
     assert [writer.returncode for writer in writers] == [0, 0]
     assert names(tmp_path) == ["file"]
+
+
+def test_sweep_may_leave_what_a_writer_still_has_in_hand(tmp_path: Path) -> None:
+    old, young = tmp_path / f"{TEMP_PREFIX}old", tmp_path / f"{TEMP_PREFIX}young"
+    for path in (old, young):
+        path.mkdir()
+    os.utime(old, (0, 0))
+    sweep(tmp_path, older_than_s=OUTLIVED_S)
+    assert not old.exists()
+    assert young.exists()

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,15 @@ def test_one_huge_allocation_fails_in_the_child() -> None:
     limits = Limits(wall_s=60, memory_bytes=128 << 20)
     answer = breach(targets.map_too_much, limits, bytes=1 << 34)
     assert (answer.reason, answer.detail) == (OUT_OF_MEMORY, "over 128 MiB")
+
+
+def test_reserved_address_space_counts_unless_it_is_granted() -> None:
+    tight = Limits(wall_s=60, memory_bytes=128 << 20)
+    freely = replace(tight, maps_freely=True)
+    assert breach(targets.reserve, tight, bytes=1 << 36).detail == "OSError"
+    with Guard(targets.reserve, freely) as guard:
+        assert guard.call({"bytes": 1 << 36}) == {"length": 1 << 36}
+    assert breach(targets.grow, freely).reason == OUT_OF_MEMORY
 
 
 def test_memory_errors_of_libraries_count_as_such() -> None:
