@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sign_etl.run.journal import Result
+from sign_etl.run.runner import Passed
 
 
 class EventLog:
@@ -31,6 +32,14 @@ class EventLog:
                 file.write(line + "\n")
         except OSError:
             pass
+
+    def passed(self, event: Passed) -> None:
+        """A worker took a clip through a stage; what the store had is no work and no line."""
+        if event.seconds is not None:
+            seconds = round(event.seconds, 3)
+            self.write(
+                "done", key=event.key, stage=event.stage, seconds=seconds, worker=event.worker
+            )
 
     def reject(self, result: Result, note: str) -> None:
         """A clip came to another end than a sample; `note` has the last words of a dead child."""

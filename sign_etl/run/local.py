@@ -1,7 +1,7 @@
 """The local runner: downloads in threads, clips in worker slots with child processes of their own.
 
 A slot is a thread that only waits: the work is done in the guarded processes which its stages own,
-spawned afresh, one clip at a time. So the pool of processes survives every crash in one of them.
+spawned afresh, one clip or batch at a time. So the pool of processes survives every crash in one.
 """
 
 from __future__ import annotations
@@ -9,27 +9,13 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from sign_etl.core.errors import Stopped
-from sign_etl.run.runner import Broken, Emit, Finished, Group, Passed
-from sign_etl.schema.outcome import Reject
-from sign_etl.stages.fetch import FetchStage
-from sign_etl.stages.item import Item, SourceRef, Stage, passed
+from sign_etl.run.intake import DOWNLOADS, WAIT_S, Intake, broken
+from sign_etl.run.runner import Emit, Group, Passed
+from sign_etl.stages.item import Item, Stage, step
 from sign_etl.stages.setup import Setup, clip_stages
-
-FETCH_WORKERS = 8
-WAIT_S = 0.2
-
-
-@dataclass(slots=True)
-class _Open:
-    """A group in hand and the number of its clips that are not at their end."""
-
-    group: Group
-    left: int
 
 
 class LocalRunner:
@@ -46,62 +32,36 @@ class LocalRunner:
     ) -> None:
         self._setup = setup
         self._jobs = jobs or _cpus()
-        self._downloads = downloads or FETCH_WORKERS
+        self._batch = setup.choices().pools.pose.batch
+        self._downloads = downloads or DOWNLOADS
         self._stages: list[list[Stage]] = []
 
     def run(self, groups: Iterable[Group], stop: threading.Event, emit: Emit) -> None:
         """See `Runner`."""
-        fetch = FetchStage(self._setup)
-        clips: queue.Queue[tuple[Item, _Open] | None] = queue.Queue()
-        # Bounds what is fetched and not yet built, so the disk holds a few sources, not all.
-        window = threading.Semaphore(2 * (self._jobs + self._downloads))
-        finished = threading.Lock()
+        clips: queue.Queue[Item | None] = queue.Queue()
+        intake = Intake(
+            self._setup,
+            downloads=self._downloads,
+            ahead=2 * self._jobs * self._batch + self._downloads,
+            put=clips.put,
+            stop=stop,
+            emit=emit,
+        )
 
-        def end(item: Item, opened: _Open) -> None:
-            emit(Finished(item))
-            with finished:
-                opened.left -= 1
-                last = opened.left == 0
-            if last:
-                window.release()
-
-        def enqueue(opened: _Open, source: SourceRef) -> None:
-            for clip in opened.group.clips:
-                emit(Passed(fetch.name))
-                clips.put((Item(clip, source), opened))
-
-        def download(opened: _Open) -> None:
+        def build(stages: list[Stage]) -> None:
             try:
-                if stop.is_set():
-                    return
-                found = fetch.run(opened.group.source, stop)
+                while items := self._next(clips, stop):
+                    for stage in stages:
+                        if stop.is_set():
+                            break
+                        items = _stepped(stage, items, emit)
+                    for item in items:
+                        if item.ended:  # if not, it was stopped: the next run goes on
+                            intake.end(item)
             except Stopped:
                 return
             except BaseException as error:
-                _broken(error, stop, emit)
-                return
-            if isinstance(found, Reject):
-                for clip in opened.group.clips:
-                    end(Item(clip, reject=found), opened)
-            else:
-                enqueue(opened, found)
-
-        def build(stages: list[Stage]) -> None:
-            while (work := _next(clips, stop)) is not None:
-                item, opened = work
-                try:
-                    for reached in _stepwise(stages, item, stop):
-                        item = reached
-                        if item.reject is None:
-                            emit(Passed(passed(item)[-1]))
-                except Stopped:
-                    return
-                except BaseException as error:
-                    _broken(error, stop, emit)
-                    return
-                if item.reject is None and item.quality is None:
-                    return  # stopped between two stages: the next run goes on
-                end(item, opened)
+                broken(error, stop, emit)
 
         self._stages = [clip_stages(self._setup) for _ in range(self._jobs)]
         slots = [
@@ -111,25 +71,12 @@ class LocalRunner:
         for slot in slots:
             slot.start()
         try:
-            with ThreadPoolExecutor(self._downloads, thread_name_prefix="fetch") as pool:
-                for group in groups:
-                    while not window.acquire(timeout=WAIT_S) and not stop.is_set():
-                        pass
-                    if stop.is_set():
-                        break
-                    opened = _Open(group, len(group.clips))
-                    if group.fetched is not None:
-                        enqueue(opened, group.fetched)
-                    else:
-                        pool.submit(download, opened)
-        except BaseException as error:
-            _broken(error, stop, emit)
+            intake.run(groups)
         finally:
             for _ in slots:
                 clips.put(None)
             for slot in slots:
                 slot.join()
-            fetch.close()
             for stages in self._stages:
                 for stage in stages:
                     stage.close()
@@ -140,31 +87,31 @@ class LocalRunner:
             for stage in stages:
                 stage.interrupt()
 
-
-def _stepwise(stages: list[Stage], item: Item, stop: threading.Event) -> Iterator[Item]:
-    for stage in stages:
-        if item.reject is not None or stop.is_set():
-            return
-        if not stage.applies(item):
-            continue
-        item = stage.look(item) or stage.run(item)
-        yield item
-
-
-def _next(
-    clips: queue.Queue[tuple[Item, _Open] | None], stop: threading.Event
-) -> tuple[Item, _Open] | None:
-    while not stop.is_set():
-        try:
-            return clips.get(timeout=WAIT_S)
-        except queue.Empty:
-            continue
-    return None
+    def _next(self, clips: queue.Queue[Item | None], stop: threading.Event) -> list[Item]:
+        """The next batch; no items at the end. Near the end every slot gets its share."""
+        items: list[Item] = []
+        fair = min(self._batch, 1 + clips.qsize() // self._jobs)
+        while not stop.is_set() and len(items) < fair:
+            try:
+                item = clips.get(block=not items, timeout=WAIT_S)
+            except queue.Empty:
+                if items:
+                    break
+                continue
+            if item is None:
+                clips.put(None)
+                break
+            items.append(item)
+        return items
 
 
-def _broken(error: BaseException, stop: threading.Event, emit: Emit) -> None:
-    stop.set()
-    emit(Broken(error))
+def _stepped(stage: Stage, items: list[Item], emit: Emit) -> list[Item]:
+    stepped = step(stage, items)
+    for before, after in zip(items, stepped, strict=True):
+        if after.item is not before and after.item.reject is None:
+            worker = threading.current_thread().name
+            emit(Passed(stage.name, after.item.clip.key, after.seconds, worker))
+    return [after.item for after in stepped]
 
 
 def _cpus() -> int:

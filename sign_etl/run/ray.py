@@ -1,54 +1,52 @@
 """The Ray runner: the same stages as actor pools of Ray Data. The only module that imports ray.
 
-Rows hold references as JSON text, never frames. Failures of a clip are results; Ray's retries cover
-lost nodes only and are bounded, because Ray would either repeat a deadly clip for ever or drop its
-whole block. What a broken execution leaves undone is submitted again, a few times.
+The driver fetches, as the local runner does, and feeds clips into one Ray Data execution as others
+come out of it, so what is in hand is bounded and no pool is ever started twice. Failures of a clip
+are results. What breaks an execution is a lost node or worker; then the clips in hand are fed into
+a new one, on the nodes that are left.
 """
 
 from __future__ import annotations
 
-import json
+import asyncio
+import importlib
 import logging
 import os
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from itertools import chain, islice
-from typing import Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import ray
-import ray.data
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from sign_etl.core.errors import DiskError
-from sign_etl.run.pools import Pool, plan_pools
-from sign_etl.run.runner import Broken, Emit, Finished, Group, Passed, Said
-from sign_etl.schema.clip import Source
-from sign_etl.schema.outcome import Reject
-from sign_etl.stages.fetch import FetchStage
-from sign_etl.stages.item import (
-    Item,
-    SourceRef,
-    Stage,
-    clip_from_json,
-    from_json,
-    passed,
-    through,
-    to_json,
-)
-from sign_etl.stages.setup import Setup, clip_stages, setup_from_json
+from sign_etl.core.errors import ConfigError, DiskError, Stopped
+from sign_etl.run.hand import Hand
+from sign_etl.run.intake import Intake
+from sign_etl.run.pools import Node, Pool, plan_pools
+from sign_etl.run.rows import Row, StageWorker, row_from_text, table
+from sign_etl.run.runner import Broken, Emit, Group, Said
+from sign_etl.stages.item import Stepped
+from sign_etl.stages.setup import Setup
 
-WAVE_GROUPS = 512
-"""Groups submitted at a time: bounds what the driver holds and how many sources lie on the disk."""
-WAVE_GROUPS_PER_CPU = 64
-SUBMISSIONS = 3
-"""An execution that breaks (a lost head of a pool, too many lost nodes) is repeated so often."""
-ACTOR_RETRIES = 4
-BLOCKS_PER_WORKER = 8
-DOWNLOADS = 8
+if TYPE_CHECKING:
+    import ray.data
+
+FRUITLESS = 3
+"""Executions that break one after another without one clip at its end: more are not tried."""
+IN_FLIGHT = 2
+"""Batches sent to a worker: the next one waits at its door while it works."""
+AHEAD = 2
+"""Clips in hand for each that workers hold: those between two pools, and those that wait."""
+BOUNDS_S = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0]
+"""Of the histogram of times."""
+OBJECT_STORE_BYTES = 256 << 20
+"""Of a cluster of our own: rows are small."""
 
 
 class RayRunner:
@@ -74,20 +72,38 @@ class RayRunner:
         Raises:
             ConfigError: the pools want what the cluster does not have.
         """
-        rows = iter(groups)
-        first = next(rows, None)
+        rest = iter(groups)
+        first = next(rest, None)
         if first is None:
             return  # nothing is left to do: no cluster for that
         where = self._address or "on this machine"
         emit(Said(f"starting Ray ({where}); workers load their models, which takes a while"))
         self._connect()
         try:
-            resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-            pools = plan_pools(self._setup, resources)
-            wave = max(WAVE_GROUPS, int(WAVE_GROUPS_PER_CPU * resources["CPU"]))
-            rows = chain([first], rows)
-            while not stop.is_set() and (batch := list(islice(rows, wave))):
-                self._wave(batch, pools, stop, emit)
+            pools = plan_pools(self._setup, _nodes())
+            hand = Hand(AHEAD * IN_FLIGHT * sum(pool.workers * pool.batch for pool in pools), stop)
+            intake = Intake(
+                self._setup,
+                downloads=self._setup.choices().pools.fetch.workers,
+                ahead=hand.most,
+                put=lambda item: hand.put(item.clip.key, Row(item).to_text()),
+                stop=stop,
+                emit=emit,
+            )
+
+            def take_in() -> None:
+                intake.run(chain([first], rest))
+                hand.close()
+
+            taking = threading.Thread(target=take_in, name="intake", daemon=True)
+            taking.start()
+            try:
+                self._drive(pools, hand, intake, stop, emit)
+            except BaseException:
+                stop.set()  # nobody takes what still comes in
+                raise
+            finally:
+                taking.join()
         finally:
             self.abort()
 
@@ -97,127 +113,176 @@ class RayRunner:
             self._owned = False
             ray.shutdown()
 
+    def _drive(
+        self, pools: list[Pool], hand: Hand, intake: Intake, stop: threading.Event, emit: Emit
+    ) -> None:
+        """Execute until no clip is left in hand and none will come."""
+        fruitless = 0
+        while True:
+            before = hand.ended
+            error: Exception = RuntimeError("Ray Data ended without the results of all clips")
+            try:
+                for row in self._results(pools, hand):
+                    if isinstance(row, DiskError):
+                        stop.set()
+                        emit(Broken(row))
+                        return
+                    for passed in row.passed:
+                        emit(passed)
+                    if hand.end(row.item.clip.key):
+                        intake.end(row.item)
+                    if stop.is_set():
+                        return
+            except ray.exceptions.RayError as lost:
+                error = lost
+            if stop.is_set() or not hand.waits():
+                return
+            fruitless = 0 if hand.ended > before else fruitless + 1
+            if fruitless == FRUITLESS:
+                raise Stopped(
+                    f"workers were lost {FRUITLESS} times without one clip at its end",
+                    hint="see Ray's logs on the nodes; run the same command again to go on",
+                ) from error
+            emit(Said("a node or a worker was lost; what it had in hand is done again"))
+            try:
+                pools = plan_pools(self._setup, _nodes())
+            except ConfigError as missing:
+                raise Stopped(
+                    f"nodes were lost: {missing.message}", hint="run the same command again"
+                ) from error
+
     def _connect(self) -> None:
-        if ray.is_initialized():
-            return
         # Its native core writes about its own retries between the lines of our progress, and when
         # told to be quiet, says that it was told so. What goes wrong comes as an exception.
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         warnings.filterwarnings("ignore", category=UserWarning, module=r"ray\.data")
-        with _quiet_stderr():
-            ray.init(
-                address=self._address,
-                num_cpus=self._cpus if self._address is None else None,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-            )
-        self._owned = True
+        # It takes seconds to import, which the cluster needs to start anyway.
+        importing = threading.Thread(target=importlib.import_module, args=("ray.data",))
+        importing.start()
+        if not ray.is_initialized():
+            ours = self._address is None
+            with _quiet_stderr():
+                ray.init(
+                    # Not None: that means whatever cluster was started on this machine last.
+                    address=self._address or "local",
+                    num_cpus=self._cpus if ours else None,
+                    object_store_memory=OBJECT_STORE_BYTES if ours else None,
+                    include_dashboard=False,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                )
+            self._owned = True
+        importing.join()
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
-        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        # A row that leaves a worker is a block of its own: the next pool, or the driver, has it at
+        # once, instead of when a hundred megabytes have come together.
+        context.target_max_block_size = 1
+        logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what is lost, we tell
 
-    def _wave(
-        self, groups: list[Group], pools: list[Pool], stop: threading.Event, emit: Emit
-    ) -> None:
-        left = {clip.key for group in groups for clip in group.clips}
-        error: Exception | None = None
-        for _ in range(SUBMISSIONS):
-            todo = [_remaining(group, left) for group in groups]
-            todo = [group for group in todo if group.clips]
-            if not todo or stop.is_set():
-                return
-            try:
-                for item in self._results(todo, pools):
-                    if isinstance(item, DiskError):
-                        stop.set()
-                        emit(Broken(item))
-                        return
-                    left.discard(item.clip.key)
-                    for name in passed(item):
-                        emit(Passed(name))
-                    emit(Finished(item))
-                    if stop.is_set():
-                        return
-            except ray.exceptions.RayError as broken:
-                error = broken
-        if left and error is not None and not stop.is_set():
-            stop.set()
-            emit(Broken(error))
-
-    def _results(self, groups: list[Group], pools: list[Pool]) -> Iterator[Item | DiskError]:
-        rows = [{"row": json.dumps(_group_json(group))} for group in groups]
-        # Blocks are what Ray schedules: enough for every worker, few enough for the driver.
-        workers = sum(pool.workers for pool in pools)
-        blocks = min(len(rows), max(BLOCKS_PER_WORKER * workers, len(rows) // 16))
-        data: ray.data.Dataset = ray.data.from_items(rows, override_num_blocks=blocks)
+    def _results(self, pools: list[Pool], hand: Hand) -> Iterator[Row | DiskError]:
+        """One execution over what is in hand and what comes meanwhile."""
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        kind: Any = ray.remote(num_cpus=0, max_restarts=0)(_Feed)
+        feed = kind.options(scheduling_strategy=here).remote()
+        hand.feed(lambda texts: feed.put.remote(texts))
+        # Each worker of the first pool gets one row, which is its call to draw from the feed.
+        calls = [{"row": ""}] * pools[0].workers
+        data: ray.data.Dataset = ray.data.from_items(calls, override_num_blocks=len(calls))
         setup = asdict(self._setup)
-        fetch, *others = pools
-        data = _pooled(data, _FetchWorker, (setup,), fetch, batch_size=DOWNLOADS)
-        for pool in others:
-            names = [pool.stage]
-            if pool is others[0]:
-                names.append("import")  # another way to keypoints, with the same CPUs
-            if pool is others[-1]:
-                names.append("quality")  # takes no time of its own
-            data = _pooled(data, _StageWorker, (setup, names), pool, batch_size=1)
+        for number, pool in enumerate(pools):
+            draws = number == 0
+            data = _quietly(
+                data,
+                _Drawer if draws else _Worker,
+                fn_constructor_args=(setup, pool.stages, *((feed, pool.batch) if draws else ())),
+                batch_size=1 if draws else pool.batch,
+                compute=ray.data.ActorPoolStrategy(
+                    size=pool.workers, max_tasks_in_flight_per_actor=1 if draws else IN_FLIGHT
+                ),
+                num_cpus=pool.cpus,
+                num_gpus=pool.gpus or None,
+                # A worker that waits for a node that is gone waits for ever. The execution ends
+                # instead, and the next one is planned for the nodes that are there.
+                max_restarts=0,
+                max_task_retries=0,
+            )
         for batch in data.iter_batches(batch_size=None, prefetch_batches=0, batch_format="pyarrow"):
             assert isinstance(batch, pa.Table)
             for text in batch["row"].to_pylist():
-                value = json.loads(text)
-                if "disk" in value:
-                    yield DiskError(value["disk"], hint=value["hint"])
-                else:
-                    yield from_json(value)
+                yield row_from_text(text)
 
 
-class _FetchWorker:
-    """Fetches sources, several at a time; one row for each clip comes out."""
+class _Feed:
+    """Where the driver puts rows for the execution that is under way, and its workers get them."""
 
-    def __init__(self, setup: dict[str, Any]) -> None:
-        self._stage = FetchStage(setup_from_json(setup))
-        self._never = threading.Event()
-        self._threads = ThreadPoolExecutor(DOWNLOADS)
+    def __init__(self) -> None:
+        self._rows: deque[str] = deque()
+        self._closed = False
+        self._changed = asyncio.Condition()
 
-    def __call__(self, batch: pa.Table) -> pa.Table:
-        def fetch(text: str) -> list[dict[str, Any]]:
-            group = _group_from_json(json.loads(text))
-            found: SourceRef | Reject = group.fetched or self._stage.run(group.source, self._never)
-            if isinstance(found, Reject):
-                return [to_json(Item(clip, reject=found)) for clip in group.clips]
-            return [to_json(Item(clip, found)) for clip in group.clips]
+    async def put(self, texts: list[str]) -> None:
+        """Add rows; none of them for the end."""
+        async with self._changed:
+            self._rows.extend(texts)
+            self._closed = self._closed or not texts
+            self._changed.notify_all()
 
-        tasks = [self._threads.submit(_or_disk, fetch, text) for text in batch["row"].to_pylist()]
-        return _table([row for task in tasks for row in task.result()])
+    async def take(self, most: int) -> list[str]:
+        """The next rows; none at the end."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._rows or self._closed)
+            return [self._rows.popleft() for _ in range(min(most, len(self._rows)))]
 
 
-class _StageWorker:
-    """Takes items through one stage or more; owns their guarded children."""
+class _Worker(StageWorker):
+    """A worker whose node shows Prometheus what it does (`sign_etl_...` among Ray's metrics)."""
 
-    def __init__(self, setup: dict[str, Any], names: list[str]) -> None:
-        stages = clip_stages(setup_from_json(setup))
-        self._stages: list[Stage] = [stage for stage in stages if stage.name in names]
+    def __init__(self, setup: dict[str, Any], names: tuple[str, ...]) -> None:
+        from ray.util.metrics import Counter, Histogram
 
-    def __call__(self, batch: pa.Table) -> pa.Table:
-        return _table(
-            [row for text in batch["row"].to_pylist() for row in _or_disk(self._step, text)]
+        super().__init__(setup, names)
+        self._clips = Counter(
+            "sign_etl_clips", "Clips that left a stage", tag_keys=("stage", "outcome")
+        )
+        self._seconds = Histogram(
+            "sign_etl_stage_seconds", "Work on one clip", boundaries=BOUNDS_S, tag_keys=("stage",)
         )
 
-    def _step(self, text: str) -> list[dict[str, Any]]:
-        value = json.loads(text)
-        if "disk" in value or value["reject"] is not None:
-            return [value]
-        item = through(self._stages, from_json(value))
-        assert item is not None
-        return [to_json(item)]
+    def measure(self, stage: str, after: Stepped) -> None:
+        """See `StageWorker`."""
+        outcome = after.item.reject.reason.value if after.item.reject else "passed"
+        self._clips.inc(tags={"stage": stage, "outcome": outcome})
+        if after.seconds is not None:
+            self._seconds.observe(max(after.seconds, 1e-6), tags={"stage": stage})
 
 
-def _or_disk(step: Callable[[str], list[dict[str, Any]]], text: str) -> list[dict[str, Any]]:
-    """A full disk is nobody's fault and must not be repeated: it travels as a row."""
-    try:
-        return step(text)
-    except DiskError as error:
-        return [{"disk": error.message, "hint": error.hint}]
+class _Drawer(_Worker):
+    """A worker of the first pool: draws rows whenever it has nothing to do."""
+
+    def __init__(
+        self, setup: dict[str, Any], names: tuple[str, ...], feed: Any, batch: int
+    ) -> None:
+        super().__init__(setup, names)
+        self._feed = feed
+        self._batch = batch
+
+    def __call__(self, _: pa.Table) -> Iterator[pa.Table]:
+        """The results of everything that it draws."""
+        while texts := ray.get(self._feed.take.remote(self._batch)):
+            yield table(self.advance(texts))
+
+
+def _nodes() -> list[Node]:
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    return [node["Resources"] for node in nodes if node["Alive"]]
+
+
+def _quietly(data: ray.data.Dataset, what: Any, **settings: Any) -> ray.data.Dataset:
+    with warnings.catch_warnings():
+        # Ray 2.60 deprecates free remote arguments and has no other way to bound the retries yet.
+        warnings.filterwarnings("ignore", message=".*ray_remote_args.*")
+        return data.map_batches(what, batch_format="pyarrow", **settings)
 
 
 @contextmanager
@@ -232,47 +297,3 @@ def _quiet_stderr() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nothing)
-
-
-def _pooled(
-    data: ray.data.Dataset,
-    worker: type,
-    arguments: tuple[Any, ...],
-    pool: Pool,
-    *,
-    batch_size: int,
-) -> ray.data.Dataset:
-    with warnings.catch_warnings():
-        # Ray 2.60 deprecates free remote arguments and has no other way to bound the retries yet.
-        warnings.filterwarnings("ignore", message=".*ray_remote_args.*")
-        return data.map_batches(
-            worker,
-            fn_constructor_args=arguments,
-            batch_size=batch_size,
-            batch_format="pyarrow",
-            compute=ray.data.ActorPoolStrategy(size=pool.workers),
-            num_cpus=pool.cpus,
-            num_gpus=pool.gpus or None,
-            max_restarts=ACTOR_RETRIES,
-            max_task_retries=ACTOR_RETRIES,
-        )
-
-
-def _table(rows: list[dict[str, Any]]) -> pa.Table:
-    return pa.table({"row": pa.array([json.dumps(row) for row in rows], pa.string())})
-
-
-def _group_json(group: Group) -> dict[str, Any]:
-    return asdict(group)
-
-
-def _group_from_json(value: dict[str, Any]) -> Group:
-    clips = tuple(clip_from_json(clip) for clip in value["clips"])
-    source: Source = clips[0].source
-    fetched = value["fetched"]
-    return Group(source, clips, SourceRef(**fetched) if fetched else None)
-
-
-def _remaining(group: Group, left: set[str]) -> Group:
-    clips = tuple(clip for clip in group.clips if clip.key in left)
-    return Group(group.source, clips, group.fetched)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from sign_etl.run.journal import Result
 from sign_etl.schema.clip import Clip, Source
 from sign_etl.stages.item import Item, SourceRef
 
@@ -32,16 +33,32 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A clip has passed a stage (for the progress only)."""
+    """A clip has passed a stage (for progress and log only).
+
+    Attributes:
+        stage: its name.
+        key: of the clip.
+        seconds: of work on it, its share where several went together; None where the store had it.
+        worker: who did it.
+    """
 
     stage: str
+    key: str
+    seconds: float | None = None
+    worker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A clip is at its end."""
+    """A clip is at its end.
+
+    Attributes:
+        item: the clip with what the stages made of it.
+        result: its result, where that is known from elsewhere.
+    """
 
     item: Item
+    result: Result | None = None
 
 
 @dataclass(frozen=True, slots=True)

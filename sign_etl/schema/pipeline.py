@@ -160,7 +160,12 @@ class QualityConfig(Settings):
     max_jitter: float | None = Field(default=None, gt=0)
     """Median second difference of the wrists, in shoulder widths a frame."""
     no_person: Literal["reject", "flag"] = "reject"
-    """What to do with a clip in which nobody is found."""
+    """What to do with a clip in which nobody is found; `flag` keeps it, its measures tell."""
+    ambiguous_person: Literal["reject", "flag"] = "flag"
+    """What to do with a clip in which the signer is not clear among several people; likewise. Only
+    backends that look at everybody can tell (rtmpose)."""
+    max_ambiguity: Share = 0.7
+    """How close the second candidate may come to the signer: 0 for nobody else, 1 for a toss-up."""
 
 
 class PackConfig(Settings):
@@ -197,6 +202,9 @@ class PoolConfig(Settings):
     """CPUs that one Ray worker reserves; below 1 so that reads are never starved."""
     gpus: float = Field(default=0.0, ge=0)
     """GPUs that one Ray worker reserves."""
+    batch: int = Field(default=1, ge=1, le=1024)
+    """Clips that a worker takes at a time (pose only); more than 1 pays on GPUs. Keypoints on a CPU
+    do not depend on it."""
 
 
 class PoolsConfig(Settings):
@@ -207,9 +215,13 @@ class PoolsConfig(Settings):
     normalise: PoolConfig = PoolConfig()
     """Decoding and encoding."""
     pose: PoolConfig = PoolConfig()
-    """One pool for each backend."""
+    """With GPUs each backend has a pool; without, one pool takes clips through all stages on Ray,
+    and these are its workers (of `normalise` where none are given)."""
     pack: PoolConfig = PoolConfig(cpus=0.1)
     """Writing shards."""
+    stall_s: float | None = Field(default=3600.0, gt=0)
+    """Seconds without a clip passing any stage after which a run ends as stopped (exit 75), with
+    the ids in hand; null waits for ever. Longer than any one download or clip may take."""
 
 
 def _blazepose_alone() -> dict[str, dict[str, Any]]:

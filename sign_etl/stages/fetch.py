@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sign_etl.core.canonical import digest
-from sign_etl.core.files import disk_errors
+from sign_etl.core.files import disk_errors, sweep
+from sign_etl.core.seams import seam
 from sign_etl.core.store import Blob
 from sign_etl.media.local import MediaFolder
 from sign_etl.media.pictures import state_of
@@ -82,9 +85,16 @@ class FetchStage:
                 "container": fetched.container,
                 "size_bytes": fetched.size_bytes,
                 "sha256": fetched.sha256,
+                "retrieved_at": datetime.now(UTC).isoformat(timespec="seconds"),
             }
+            if (drifted := _drift(source, fetched.sha256)) is not None:
+                fetched.path.unlink(missing_ok=True)
+                _remove_empty(folder)
+                return drifted
             path = folder / SOURCE_FILE
+            seam("fetch.before-move", path)
             fetched.path.replace(path)
+            seam("fetch.before-action", path)
             if self._keep:
                 path = self._store.path(self._store.adopt(path, fetched.sha256))
                 _remove_empty(folder)
@@ -100,6 +110,8 @@ class FetchStage:
         fetched = media.fetch(source)
         if isinstance(fetched, Reject):
             return fetched
+        if (drifted := _drift(source, fetched.sha256)) is not None:
+            return drifted
         facts = {
             "container": fetched.container,
             "size_bytes": fetched.size_bytes,
@@ -118,6 +130,26 @@ def _fetcher(config: FetchConfig) -> Fetcher:
     return Fetcher(config)
 
 
+def forget(setup: Setup, source: Source) -> int:
+    """Remove a downloaded source from the store and from the build, kept bytes too.
+
+    Returns:
+        Number of objects that the store lost.
+    """
+    fingerprint = _fingerprint(source)
+    if fingerprint is None:
+        return 0
+    store = setup.open_store()
+    entry = store.get(StageName.FETCH.value, fingerprint)
+    blob = Blob(entry.facts["sha256"], entry.facts["size_bytes"]) if entry else None
+    kept = blob is not None and store.has(blob)
+    if blob is not None:
+        store.drop(blob)
+    store.forget(StageName.FETCH.value, fingerprint)
+    shutil.rmtree(Path(setup.sources) / fingerprint, ignore_errors=True)
+    return int(kept)
+
+
 def release(source: SourceRef) -> None:
     """Remove the bytes of a source that the build owns, after its last clip."""
     if source.owned:
@@ -127,7 +159,16 @@ def release(source: SourceRef) -> None:
 
 
 def _reference(facts: Mapping[str, Any], path: Path, owned: bool) -> SourceRef:
-    return SourceRef(facts["sha256"], facts["size_bytes"], facts["container"], str(path), owned)
+    known = facts["sha256"], facts["size_bytes"], facts["container"]
+    return SourceRef(*known, str(path), owned, facts.get("retrieved_at"))
+
+
+def _drift(source: Source, sha256: str) -> Reject | None:
+    """A reject where these are not the bytes that a lock names."""
+    if source.sha256 is None or source.sha256 == sha256:
+        return None
+    detail = f"sha256 {sha256[:12]} instead of {source.sha256[:12]}"
+    return Reject(StageName.FETCH, Reason.LOCK_DRIFT, detail)
 
 
 def _fingerprint(source: Source) -> str | None:
@@ -146,6 +187,7 @@ def _local_fingerprint(path: Path) -> str | None:
 
 
 def _remove_empty(folder: Path) -> None:
+    sweep(folder)  # a kill may have left a note's temporary file
     try:
         folder.rmdir()
     except OSError:  # a validator file or the like remains: harmless

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from sign_etl.core.store import Blob, Entry
 from sign_etl.schema.clip import Clip, Source
@@ -20,9 +21,10 @@ class SourceRef:
     Attributes:
         sha256: of its bytes (of a folder: see `sign_etl.media.pictures`).
         size_bytes: their number.
-        container: a key of `sign_etl.media.sniff.DEMUXERS`, or `frames` for a folder of pictures.
+        container: as `sign_etl.media.sniff.sniff` names it, or `frames` for a folder of pictures.
         path: where its bytes are.
         owned: True where this build downloaded it and releases it after its last clip.
+        retrieved_at: when it was downloaded (ISO 8601, UTC); None for a file that was there.
     """
 
     sha256: str
@@ -30,6 +32,7 @@ class SourceRef:
     container: str
     path: str
     owned: bool
+    retrieved_at: str | None = None
 
     @property
     def present(self) -> bool:
@@ -63,6 +66,11 @@ class Item:
     reject: Reject | None = None
     note: str = ""
 
+    @property
+    def ended(self) -> bool:
+        """True where no stage is left: rejected, or good enough to be packed."""
+        return self.reject is not None or self.quality is not None
+
     def rejected(self, reject: Reject, note: str = "") -> Item:
         """The same clip with its end."""
         return replace(self, reject=reject, note=note)
@@ -91,6 +99,64 @@ class Stage(Protocol):
 
     def close(self) -> None:
         """End child processes."""
+
+
+@runtime_checkable
+class BatchStage(Stage, Protocol):
+    """A stage that is faster over several clips at a time."""
+
+    def run_many(self, items: Sequence[Item]) -> list[Item]:
+        """What `run` makes of each, in order; no result depends on the other items."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """An item after a stage.
+
+    Attributes:
+        item: the item; the very same object where it does not pass this stage.
+        seconds: of work on it, its share of a batch; None where nothing had to be done.
+    """
+
+    item: Item
+    seconds: float | None = None
+
+
+def step(stage: Stage, items: Sequence[Item]) -> list[Stepped]:
+    """Take items through one stage, from the store where possible, in one batch where it can.
+
+    Args:
+        stage: the stage.
+        items: clips; those that are at their end, or that do not pass this stage, stay as they are.
+
+    Returns:
+        One for each, in order.
+    """
+    found = {
+        number: stage.look(item)
+        for number, item in enumerate(items)
+        if item.reject is None and stage.applies(item)
+    }
+    todo = [number for number, item in found.items() if item is None]
+    made = _work(stage, [items[number] for number in todo]) if todo else []
+    done = dict(zip(todo, made, strict=True))
+    return [
+        done.get(number) or Stepped(found.get(number) or item) for number, item in enumerate(items)
+    ]
+
+
+def _work(stage: Stage, items: list[Item]) -> list[Stepped]:
+    if isinstance(stage, BatchStage):
+        start_s = time.perf_counter()
+        made = stage.run_many(items)
+        share_s = (time.perf_counter() - start_s) / len(items)
+        return [Stepped(item, share_s) for item in made]
+    stepped = []
+    for item in items:
+        start_s = time.perf_counter()
+        ran = stage.run(item)
+        stepped.append(Stepped(ran, time.perf_counter() - start_s))
+    return stepped
 
 
 def through(stages: Iterable[Stage], item: Item, *, work: bool = True) -> Item | None:

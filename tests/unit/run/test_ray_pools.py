@@ -11,36 +11,61 @@ from hypothesis import strategies as st
 from tiny_run import make_pipeline, make_setup, truth_setup
 
 from sign_etl.core.errors import ConfigError
+from sign_etl.run.pools import Node, Pool, plan_pools
 from sign_etl.stages.setup import PoseSetup, Setup
 
-pytest.importorskip("ray")
-
 TWO = (truth_setup(), truth_setup(name="other"))
+DECODING = ("normalise", "import")
 
 
 def setup(poses: tuple[PoseSetup, ...] = (truth_setup(),), **pools: Any) -> Setup:
     return make_setup(Path("unused"), make_pipeline(pools=pools), poses=poses)
 
 
-def pools(made: Setup, **resources: float) -> list[Any]:
-    from sign_etl.run.pools import plan_pools
-
-    return plan_pools(made, resources)
+def node(cpus: float, gpus: float = 0.0) -> Node:
+    return {"CPU": cpus, "GPU": gpus, "memory": 1e9}
 
 
-def test_each_stage_has_its_pool_in_order() -> None:
-    made = pools(setup(TWO), CPU=2.0)
-    assert [pool.stage for pool in made] == ["fetch", "normalise", "pose:truth", "pose:other"]
-    assert [pool.workers for pool in made] == [1, 2, 2, 2]
-    assert [pool.stage for pool in pools(setup(()), CPU=2.0)] == ["fetch", "normalise"]
+def test_on_cpus_one_pool_does_it_all() -> None:
+    [pool] = plan_pools(setup(TWO), [node(2), node(3)])
+    assert pool == Pool((*DECODING, "pose:truth", "pose:other", "quality"), 5, 0.5)
+    [alone] = plan_pools(setup(()), [node(2)])
+    assert alone == Pool((*DECODING, "quality"), 2, 0.5)
+
+
+def test_with_gpus_each_backend_has_its_pool() -> None:
+    made = plan_pools(setup(TWO, pose={"gpus": 0.5, "batch": 16}), [node(8, 2)])
+    assert [pool.stages for pool in made] == [DECODING, ("pose:truth",), ("pose:other", "quality")]
+    assert [pool.workers for pool in made] == [8, 2, 2]
+    assert [(pool.gpus, pool.batch) for pool in made] == [(0.0, 1), (0.5, 16), (0.5, 16)]
 
 
 def test_workers_are_those_of_the_pipeline() -> None:
-    made = pools(setup(normalise={"workers": 3}, pose={"workers": 5}), CPU=64.0)
-    assert [pool.workers for pool in made] == [1, 3, 5]
-    assert [pool.cpus for pool in made] == [0.1, 0.5, 0.5]
-    # `workers` of fetch counts downloads inside of its one process.
-    assert pools(setup(fetch={"workers": 40}), CPU=64.0)[0].workers == 1
+    settings: list[tuple[dict[str, Any], int]] = [
+        ({"pose": {"workers": 5}, "normalise": {"workers": 3}}, 5),
+        ({"normalise": {"workers": 3}}, 3),
+        ({"fetch": {"workers": 40}}, 64),  # these are downloads
+    ]
+    for pools, workers in settings:
+        [pool] = plan_pools(setup(**pools), [node(64)])
+        assert pool.workers == workers
+    made = plan_pools(
+        setup(pose={"workers": 3, "gpus": 1}, normalise={"workers": 7}), [node(64, 4)]
+    )
+    assert [pool.workers for pool in made] == [7, 3]
+
+
+def places(pools: list[Pool], nodes: list[Node]) -> bool:
+    """Whether each worker finds a place in the order in which Ray starts them, spread out."""
+    free = [[each["CPU"], each["GPU"]] for each in nodes]
+    for pool in sorted(pools, key=lambda pool: -pool.gpus):
+        for _ in range(pool.workers):
+            best = max(free, key=lambda each: (each[1] >= pool.gpus - 1e-6, each[0]))
+            best[0] -= pool.cpus
+            best[1] -= pool.gpus
+            if best[0] < -1e-6 or best[1] < -1e-6:
+                return False
+    return True
 
 
 POOL = st.fixed_dictionaries(
@@ -52,47 +77,61 @@ POOL = st.fixed_dictionaries(
 
 
 @given(
-    cpus=st.integers(1, 1000),
-    fetch=POOL,
+    cpus=st.lists(st.integers(1, 64), min_size=1, max_size=5),
     normalise=POOL,
     pose=POOL,
     backends=st.integers(0, 2),
 )
-def test_shares_always_fit_and_leave_room_for_reads(
-    cpus: int, fetch: Any, normalise: Any, pose: Any, backends: int
+def test_on_cpus_all_workers_find_a_place(
+    cpus: list[int], normalise: Any, pose: Any, backends: int
 ) -> None:
-    made = pools(
-        setup(TWO[:backends], fetch=fetch, normalise=normalise, pose=pose), CPU=float(cpus)
-    )
+    nodes = [node(count) for count in cpus]
+    made = plan_pools(setup(TWO[:backends], normalise=normalise, pose=pose), nodes)
     assert all(pool.workers >= 1 and pool.cpus > 0 for pool in made)
-    assert sum(pool.workers * pool.cpus for pool in made) <= cpus - 0.25
+    assert sum(pool.workers * pool.cpus for pool in made) <= sum(cpus) - 0.25
+    assert places(made, nodes)
 
 
 @given(
-    gpus=st.integers(1, 16),
+    gpus=st.lists(st.integers(0, 8), min_size=1, max_size=3),
     share=st.sampled_from([0.1, 0.25, 0.3, 0.5, 1.0, 2.0]),
     backends=st.integers(1, 2),
+    normalise=POOL,
 )
-def test_graphics_cards_are_divided_among_the_backends(
-    gpus: int, share: float, backends: int
+def test_gpus_are_divided_among_the_backends(
+    gpus: list[int], share: float, backends: int, normalise: Any
 ) -> None:
-    made = setup(TWO[:backends], pose={"gpus": share})
-    if backends * share > gpus:
+    made = setup(TWO[:backends], pose={"gpus": share}, normalise=normalise)
+    nodes = [node(8, count) for count in gpus]
+    seats = sum(int((count + 1e-9) / share) for count in gpus)
+    if seats < backends:
         with pytest.raises(ConfigError):
-            pools(made, CPU=8.0, GPU=float(gpus))
+            plan_pools(made, nodes)
         return
-    found = pools(made, CPU=8.0, GPU=float(gpus))
-    assert sum(pool.workers * pool.gpus for pool in found) <= gpus
-    workers = [pool.workers for pool in found[2:]]
-    assert len(set(workers)) == 1
-    assert (workers[0] + 1) * share * backends > gpus - 1e-9, "a card is left idle"
-    assert all(pool.gpus == 0 for pool in found[:2])
+    found = plan_pools(made, nodes)
+    assert sum(pool.workers * pool.gpus for pool in found) <= sum(gpus) + 1e-6
+    assert {pool.workers for pool in found[1:]} == {seats // backends}, "a GPU is left idle"
+    assert found[0].gpus == 0
+    assert places(found, nodes)
 
 
-def test_a_graphics_card_that_is_not_there_is_a_clear_error() -> None:
+@pytest.mark.parametrize(
+    ("pool", "nodes", "message"),
+    [
+        ({"gpus": 0.5}, [node(8)], "the pools want 0.5 GPUs, the cluster has 0"),
+        ({"gpus": 1, "workers": 4}, [node(8, 2)], "the pools want 4 GPUs, the cluster has 2"),
+        (
+            {"gpus": 2},
+            [node(8, 1), node(8, 1)],
+            "the pools want 2 GPUs, the cluster has 2 and no node has more than 1",
+        ),
+    ],
+    ids=["none", "too few", "scattered"],
+)
+def test_a_gpu_that_is_not_there_is_a_clear_error(
+    pool: dict[str, Any], nodes: list[Node], message: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
-        pools(setup(pose={"gpus": 0.5}), CPU=8.0)
-    assert caught.value.message == "the pools want 0.5 GPUs, the cluster has 0"
+        plan_pools(setup(pose=pool), nodes)
+    assert caught.value.message == message
     assert "pools.pose.gpus: 0" in (caught.value.hint or "")
-    with pytest.raises(ConfigError, match="want 4 GPUs, the cluster has 2"):
-        pools(setup(pose={"gpus": 1, "workers": 4}), CPU=8.0, GPU=2.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from poison import DEADLY, ENDLESS
 from tiny_run import make_pipeline, make_setup, truth_setup
 
 from sign_etl.core.store import Store
@@ -22,7 +24,7 @@ from sign_etl.schema.outcome import Reason, StageName
 from sign_etl.stages.fetch import FetchStage
 from sign_etl.stages.item import Item, SourceRef, through
 from sign_etl.stages.normalise import NormaliseStage
-from sign_etl.stages.pose import PoseStage
+from sign_etl.stages.pose import PoseStage, prior
 from sign_etl.stages.quality import QualityStage
 from sign_etl.stages.setup import Setup, clip_stages, versions
 
@@ -146,6 +148,128 @@ def test_a_clip_that_the_backend_cannot_take_is_a_reject(
     assert stage.look(unknown) is None, "a crash is not remembered as a fact"
     # The child lives, or a new one does.
     assert stage.run(items[0]).reject is None
+
+
+def named(item: Item, annotation_id: str) -> Item:
+    return replace(item, clip=replace(item.clip, annotation_id=annotation_id))
+
+
+def batching(setup: Setup, size: int) -> Setup:
+    pipeline = make_pipeline(**PIPELINE, pools={"pose": {"batch": size}})
+    return replace(setup, pipeline=pipeline.model_dump(mode="json", by_alias=True))
+
+
+def test_a_batch_is_its_clips_one_by_one(setup: Setup, items: list[Item]) -> None:
+    """Whatever the neighbours, with an own store for each way."""
+    made = []
+    for number, groups in enumerate(([items], [[item] for item in items], [items[::-1]])):
+        own = replace(batching(setup, 2), store=f"{setup.store}-{number}")
+        for item in items:
+            assert item.video is not None
+            blob = item.video.blobs["video"]
+            target = Store(own.store).path(blob)
+            target.parent.mkdir(parents=True)
+            shutil.copy(Store(setup.store).path(blob), target)
+        stage = PoseStage(own, own.poses[0])
+        found = [one for group in groups for one in stage.run_many(group)]
+        stage.close()
+        made.append(sorted(found, key=lambda item: item.clip.key))
+        shutil.rmtree(own.store)
+    assert made[0] == made[1] == made[2]
+    assert [item.reject for item in made[0]] == [None] * len(items)
+
+
+def test_facts_of_the_estimator_are_kept_and_times_are_not(
+    stage: PoseStage, items: list[Item]
+) -> None:
+    facts = stage.run(items[0]).poses["truth"].facts
+    assert facts["estimator"] == {}
+    assert "ms" not in facts
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason", "detail"),
+    [(DEADLY, Reason.CRASHED, "truth: SIGSEGV"), (ENDLESS, Reason.HUNG, "truth: over 4 s")],
+    ids=["crash", "hang"],
+)
+def test_only_the_culprit_of_a_batch_is_rejected(
+    setup: Setup,
+    stage: PoseStage,
+    items: list[Item],
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    reason: Reason,
+    detail: str,
+) -> None:
+    monkeypatch.setattr("sign_etl.stages.pose.TARGET", "poison:estimate")
+    monkeypatch.setattr("sign_etl.stages.pose.BASE_S", 4.0)
+    monkeypatch.setattr("sign_etl.stages.pose.PER_FRAME_S", 0.0)
+    first, last = items
+    batch = [first, named(first, kind), last]
+    poisoned = PoseStage(batching(setup, 3), setup.poses[0])
+    made = poisoned.run_many(batch)
+    poisoned.close()
+    assert [item.reject and item.reject.reason for item in made] == [None, reason, None]
+    assert made[1].reject is not None
+    assert made[1].reject.detail == detail
+    assert [made[0], made[2]] == [stage.run(first), stage.run(last)]
+
+
+def test_a_box_decides_only_for_backends_that_look_at_it(setup: Setup, items: list[Item]) -> None:
+    boxed = replace(items[0], clip=replace(items[0].clip, bbox=(10.0, 0.0, 50.0, 64.0)))
+    blind = PoseStage(setup, truth_setup())
+    made = blind.run(items[0])
+    seen = blind.look(boxed)
+    blind.close()
+    assert seen is not None
+    assert seen.poses == made.poses
+    stage = PoseStage(setup, truth_setup(uses_bbox=True))
+    # Without a box, asking for one changes nothing that is cached.
+    assert stage.look(items[0]) == made
+    assert stage.look(boxed) is None
+    assert stage.run(boxed).poses["truth"] != made.poses["truth"]
+    assert stage.look(replace(boxed, clip=replace(boxed.clip, bbox=(11, 0, 50, 64)))) is None
+    stage.close()
+
+
+@pytest.mark.parametrize(
+    ("bbox", "crop", "shares"),
+    [
+        ((64, 48, 320, 480), (0, 0, 640, 480), [0.1, 0.1, 0.5, 1.0]),
+        ((100, 100, 300, 300), (100, 50, 300, 450), [0.0, 0.125, 1.0, 0.625]),
+        ((-20, -20, 700, 500), (0, 0, 640, 480), [0.0, 0.0, 1.0, 1.0]),
+        ((700, 0, 800, 100), (0, 0, 640, 480), None),
+        ((300, 0, 300, 100), (0, 0, 640, 480), None),
+        ((float("nan"), 0, 300, 100), (0, 0, 640, 480), None),
+    ],
+    ids=["scaled", "cropped", "clamped", "outside", "empty", "broken"],
+)
+def test_a_box_in_the_normalised_picture(
+    bbox: tuple[float, ...], crop: tuple[int, ...], shares: list[float] | None
+) -> None:
+    assert prior(bbox, crop) == shares
+
+
+def test_what_the_estimator_says_about_people_is_measured(setup: Setup, items: list[Item]) -> None:
+    pose = PoseStage(setup, setup.poses[0])
+    made = pose.run(items[0])
+    pose.close()
+    entry = made.poses["truth"]
+    told = {"persons": 2, "ambiguous": 0.9, "provider": "x"}
+    facts = {**entry.facts, "estimator": told}
+    crowded = replace(made, poses={"truth": replace(entry, facts=facts, fingerprint="ab" * 32)})
+    for policy, reason in (("flag", None), ("reject", Reason.AMBIGUOUS_PERSON)):
+        pipeline = make_pipeline(**PIPELINE, quality={"ambiguous_person": policy})
+        choices = pipeline.model_dump(mode="json", by_alias=True)
+        judged = QualityStage(replace(setup, pipeline=choices)).run(crowded)
+        assert judged.quality is not None
+        measures = judged.quality.facts["measures"]
+        assert (measures["persons"], measures["ambiguous"]) == (2.0, 0.9)
+        assert "provider" not in measures
+        assert (judged.reject.reason if judged.reject else None) is reason
+    alone = QualityStage(setup).run(made)
+    assert alone.quality is not None
+    assert not {"persons", "ambiguous"} & alone.quality.facts["measures"].keys()
 
 
 def test_a_whole_way_and_its_measures(setup: Setup, items: list[Item]) -> None:
