@@ -24,6 +24,7 @@ from sign_etl.core.files import write_bytes
 from sign_etl.schema import (
     bench_reply,
     build_replies,
+    exported,
     index_reply,
     lineage_replies,
     records,
@@ -44,8 +45,10 @@ RECORDS: Mapping[str, Any] = {
     "sign-etl/manifest/1": records.ManifestRecord,
     "sign-etl/labels/1": records.LabelsRecord,
     "sign-etl/lock/1": records.LockHead | records.LockLine,
+    "sign-etl/model/1": exported.ExportedModel,
 }
-"""JSON records of a build by format name; the lock holds one record a line, the head first."""
+"""JSON records by format name: those of a build, of which the lock holds one a line, the head
+first, and what an exported model says about itself."""
 
 REPLIES: tuple[type[Reply], ...] = (
     build_replies.Demo,
@@ -99,6 +102,7 @@ _TITLES = {
     "sign-etl/manifest/1": "`manifest.json` of a build",
     "sign-etl/labels/1": "`labels.json` of a build",
     "sign-etl/lock/1": "`build.lock`: JSON lines, a head and one line a clip",
+    "sign-etl/model/1": "What an exported model says about itself, in its metadata or beside it",
     "sign-etl/index/1": "`index.parquet`: one row per written sample",
     "sign-etl/ledger/1": "`ledger.parquet`: one row per requested clip",
     "sign-etl/layouts/1": "Keypoint layouts: names, bones, parts, mirror pairs",

@@ -66,10 +66,10 @@ def test_every_reply_model_is_published() -> None:
 
 
 def test_every_record_with_a_schema_name_is_published() -> None:
-    from sign_etl.schema import records
+    from sign_etl.schema import exported, records
 
     names = set()
-    for kind in vars(records).values():
+    for kind in (*vars(records).values(), *vars(exported).values()):
         field = getattr(kind, "model_fields", {}).get("schema_")
         if field is not None:
             names.add(field.annotation.__args__[0])

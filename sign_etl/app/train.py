@@ -1,0 +1,196 @@
+"""Training: finding recipes, and running the programs of `training/` as processes of their own.
+
+The programs are content, not modules: they are run by path, from the checkout or from the wheel,
+and can be copied and changed. One process runs by plain Python, several through torchrun; another
+launcher (a cluster's) would find its place in `launched`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from sign_etl.core.content import content_dir
+from sign_etl.core.errors import ConfigError, MissingExtraError, Stopped, near_miss
+from sign_etl.schema.document import read_document
+from sign_etl.schema.training import parse_training
+from sign_etl.schema.training_replies import Evaluate, RecipePart
+
+LIST_HINT = "list them with `sign-etl train list`"
+PACKAGES = ("accelerate", "safetensors", "torch")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainRequest:
+    """What the command line asks for.
+
+    Attributes:
+        recipe: a name of `recipes`, or a file.
+        data: builds.
+        out: the run folder; default runs/NAME.
+        resume: go on from the last checkpoint.
+        settings: `a.b=value`.
+        processes: on this machine.
+    """
+
+    recipe: str
+    data: tuple[str, ...]
+    out: Path | None = None
+    resume: bool = False
+    settings: tuple[str, ...] = ()
+    processes: int = 1
+
+
+def recipes() -> tuple[RecipePart, ...]:
+    """The recipes that come with sign-etl."""
+    return tuple(_part(name) for name in recipe_names())
+
+
+def recipe_names() -> list[str]:
+    """Their names, `FOLDER/FILE` without the ending."""
+    folder = content_dir("training")
+    return sorted(
+        path.relative_to(folder).with_suffix("").as_posix() for path in folder.glob("*/*.yaml")
+    )
+
+
+def find_recipe(name: str) -> Path:
+    """The file that a name on the command line means.
+
+    Raises:
+        ConfigError: there is none; a near miss is suggested.
+    """
+    path = Path(name).expanduser()
+    if path.suffix in (".yaml", ".yml"):
+        if not path.is_file():
+            raise ConfigError(f"{path}: no such file", hint=LIST_HINT)
+        return path
+    known = recipe_names()
+    if name in known:
+        return content_dir("training") / f"{name}.yaml"
+    miss = near_miss(name, known)
+    raise ConfigError(
+        f"unknown training recipe `{name}`", hint=f"{miss} L{LIST_HINT[1:]}" if miss else LIST_HINT
+    )
+
+
+def train(request: TrainRequest) -> tuple[Path, int]:
+    """Train; returns the run folder and the exit code of the program, which has said why.
+
+    Raises:
+        ConfigError: there is no such recipe.
+        MissingExtraError: the packages for training are not installed.
+        Stopped: SIGTERM came; a checkpoint was saved.
+    """
+    recipe = find_recipe(request.recipe)
+    bundled = request.recipe in recipe_names()
+    name = request.recipe.replace("/", "-") if bundled else recipe.stem
+    out = request.out or Path("runs") / name
+    arguments = [str(recipe), *_data(request.data), "--out", str(out)]
+    arguments += ["--resume"] if request.resume else []
+    for setting in request.settings:
+        arguments += ["--set", setting]
+    return out, launched("train.py", arguments, processes=request.processes)
+
+
+def evaluate(run: Path, data: Sequence[str], split: str) -> tuple[Evaluate | None, int]:
+    """Evaluate a run on one split; None and an exit code where the program has said why not.
+
+    Raises:
+        MissingExtraError: the packages for training are not installed.
+    """
+    code = launched("evaluate.py", [str(run), *_data(data), "--split", split])
+    if code:
+        return None, code
+    # A checkpoint's results lie in its run.
+    home = run.parent.parent if run.parent.name == "checkpoints" else run
+    folder = home / "results" / split
+    found = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    reply = Evaluate(
+        run=str(home),
+        split=split,
+        clips=found["clips"],
+        checkpoint=found["checkpoint"],
+        metrics=found["metrics"],
+        folder=str(folder),
+    )
+    return reply, 0
+
+
+def launched(program: str, arguments: Sequence[str], *, processes: int = 1) -> int:
+    """Run a program of `training/` to its end; SIGTERM is handed on to it.
+
+    Args:
+        program: its file.
+        arguments: of it.
+        processes: more than one through torchrun.
+
+    Returns:
+        Its exit code.
+
+    Raises:
+        MissingExtraError: the packages for training are not installed.
+        Stopped: SIGTERM came.
+    """
+    need_packages()
+    launcher = [sys.executable]
+    if processes > 1:
+        launcher += ["-m", "torch.distributed.run", "--standalone"]
+        launcher += ["--nproc-per-node", str(processes)]
+    process = subprocess.Popen([*launcher, str(content_dir("training") / program), *arguments])
+    terminated = False
+
+    def hand_on(number: int, _: FrameType | None) -> None:
+        nonlocal terminated
+        terminated = True
+        process.send_signal(number)
+
+    # Ctrl-C reaches the whole group by itself; a second signal would end the program at once.
+    previous = {
+        signal.SIGTERM: signal.signal(signal.SIGTERM, hand_on),
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    }
+    try:
+        code = process.wait()
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    if terminated and processes > 1 and code:
+        raise Stopped(
+            "stopped before the end; what is done is kept",
+            hint="run the same command with --resume",
+        )
+    return 128 - code if code < 0 else code
+
+
+def need_packages() -> None:
+    """Refuse to begin without the packages for training.
+
+    Raises:
+        MissingExtraError: they are not installed.
+    """
+    for package in PACKAGES:
+        if importlib.util.find_spec(package) is None:
+            raise MissingExtraError("training", "train")
+
+
+def _data(data: Sequence[str]) -> list[str]:
+    return [word for build in data for word in ("--data", build)]
+
+
+def _part(name: str) -> RecipePart:
+    config = parse_training(read_document(content_dir("training") / f"{name}.yaml"))
+    return RecipePart(
+        name=name,
+        task=config.task.name,
+        model=config.model.name,
+        description=config.description,
+        build=config.build,
+    )

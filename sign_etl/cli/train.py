@@ -1,0 +1,133 @@
+"""`sign-etl train` and `evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sign_etl.cli.frame import AsJson, Quiet, Verbose, command, group
+from sign_etl.cli.output import Output
+from sign_etl.core.errors import UsageError
+
+app = group("training", "Train on a build.")
+
+
+def complete_recipes(incomplete: str) -> list[str]:
+    """Names that a recipe argument may complete to."""
+    from sign_etl.core.content import content_dir
+
+    folder = content_dir("training")
+    names = [
+        path.relative_to(folder).with_suffix("").as_posix() for path in folder.glob("*/*.yaml")
+    ]
+    return sorted(name for name in ("list", *names) if name.startswith(incomplete))
+
+
+Data = Annotated[
+    list[str] | None, typer.Option("--data", metavar="BUILD", help="A build; may be repeated.")
+]
+
+
+@command(
+    app,
+    "train",
+    examples=(
+        "sign-etl train list",
+        "sign-etl train spoter/fosshack --data builds/fosshack",
+        "sign-etl train mine.yaml --data builds/mine --resume --set optimizer.lr=3e-4",
+    ),
+)
+def train(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME|FILE.yaml|list",
+            help="A bundled recipe, a recipe file, or `list` for what there is.",
+            autocompletion=complete_recipes,
+        ),
+    ],
+    data: Data = None,
+    out_path: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The run folder; default runs/NAME.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last checkpoint.")
+    ] = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="A setting of the recipe, such as epochs=20; may be repeated.",
+        ),
+    ] = None,
+    processes: Annotated[
+        int, typer.Option("--nproc", min=1, help="Processes on this machine, one for each GPU.")
+    ] = 1,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Train a model by a recipe, or list the recipes."""
+    from sign_etl.app.train import TrainRequest, find_recipe, recipes
+    from sign_etl.app.train import train as run_training
+    from sign_etl.schema.training_replies import Train
+
+    out = Output.of(as_json=as_json, quiet=quiet)
+    if name == "list":
+        reply = Train(recipes=recipes())
+        out.data(reply.to_json(), schema=reply.command)
+        out.names(part.name for part in reply.recipes)
+        out.table(
+            ("name", "task", "model", "description"),
+            [(part.name, part.task, part.model, part.description) for part in reply.recipes],
+        )
+        return
+    find_recipe(name)
+    if not data:
+        raise UsageError("no build given", hint=f"sign-etl train {name} --data builds/NAME")
+    run, code = run_training(
+        TrainRequest(name, tuple(data), out_path, resume, tuple(settings or ()), processes)
+    )
+    if code:
+        raise typer.Exit(code)
+    reply = Train(run=str(run))
+    out.data(reply.to_json(), schema=reply.command)
+    out.names([str(run)])
+    out.text(f"Trained: {run / 'README.md'}")
+    out.note(f"Test it: sign-etl evaluate {run} --data {data[0]}")
+
+
+@command(
+    app,
+    "evaluate",
+    examples=("sign-etl evaluate runs/spoter-fosshack --data builds/fosshack --split test",),
+)
+def evaluate(
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="A run folder, or a checkpoint in it.")
+    ],
+    data: Data = None,
+    split: Annotated[str, typer.Option("--split", help="Which split.")] = "test",
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Evaluate the best weights of a run on one split."""
+    from sign_etl.app.train import evaluate as run_evaluation
+
+    if not data:
+        raise UsageError("no build given", hint=f"sign-etl evaluate {run} --data builds/NAME")
+    out = Output.of(as_json=as_json, quiet=quiet)
+    reply, code = run_evaluation(run, data, split)
+    if reply is None:
+        raise typer.Exit(code)
+    out.data(reply.to_json(), schema=reply.command)
+    out.names([reply.folder])
+    out.text(f"{reply.checkpoint} on {reply.clips:,} clips of `{split}`")
+    out.table(
+        ("metric", "value"), [(name, f"{value:.4f}") for name, value in reply.metrics.items()]
+    )
+    out.note(f"Pictures and tables: {reply.folder}")

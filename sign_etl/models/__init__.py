@@ -1,0 +1,1 @@
+"""Networks: what a task learns with. They see tensors and masks, never files or processes."""

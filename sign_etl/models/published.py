@@ -1,0 +1,71 @@
+"""Published SPOTER weights into our model: which of their names is which of ours.
+
+Theirs are those of `torch.nn.Transformer`, with or without its wrapper `module.` of data-parallel
+training. The classifier also keeps a table `row_embed`, of which only a copy of the first row was
+ever used (`pos`); it is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from sign_etl.core.errors import ConfigError
+
+_RENAMED = (
+    (re.compile(r"^(?:pos|pos_encoding)$"), "encoder.position.vectors"),
+    (re.compile(r"^class_query$"), "query"),
+    (re.compile(r"^transformer\.encoder\.norm\."), "encoder.blocks.norm."),
+    (re.compile(r"^transformer\.encoder\.layers\."), "encoder.blocks.layers."),
+    (re.compile(r"^transformer\.decoder\.norm\."), "norm."),
+    (re.compile(r"^transformer\.decoder\.layers\."), "decoder."),
+    (re.compile(r"^(?:linear_class|linear_embed)\."), "head."),
+)
+_UNUSED = frozenset({"row_embed"})
+
+
+def from_published(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights under our names and in our shapes.
+
+    Args:
+        state: a published state dict (SPOTER's classifier or its embedding form).
+        wanted: the state dict of our model, built with `compat: published`.
+
+    Returns:
+        Exactly the names of `wanted`.
+
+    Raises:
+        ConfigError: a name is unknown, missing, or has other numbers than ours.
+    """
+    renamed: dict[str, Tensor] = {}
+    for theirs, tensor in state.items():
+        name = theirs.removeprefix("module.")
+        if name in _UNUSED:
+            continue
+        ours = _renamed(name)
+        if ours not in wanted:
+            raise ConfigError(
+                f"the weights have `{theirs}`, the model has no place for it",
+                hint="build it with `compat: published` and the published number of layers",
+            )
+        target = wanted[ours]
+        # (1, 1, D), (1, D) and so on are the same vector.
+        if tensor.squeeze().shape != target.squeeze().shape:
+            raise ConfigError(
+                f"`{theirs}` has shape {tuple(tensor.shape)}, the model wants {tuple(target.shape)}"
+            )
+        renamed[ours] = tensor.reshape(target.shape)
+    missing = sorted(set(wanted) - set(renamed))
+    if missing:
+        raise ConfigError(f"the weights lack {len(missing)} parts, the first is `{missing[0]}`")
+    return renamed
+
+
+def _renamed(name: str) -> str:
+    for pattern, ours in _RENAMED:
+        renamed, count = pattern.subn(ours, name)
+        if count:
+            return renamed
+    return name

@@ -1,0 +1,232 @@
+"""The choices of one training, as they stand in `training/*/*.yaml`: frozen pydantic models.
+
+Unknown keys are refused. What belongs to a task, a model, a view or a transform is held here as a
+mapping and validated by its owner, as with recipes and pose backends in `pipeline.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from sign_etl.schema.config import SETTINGS_HINT, explain
+from sign_etl.schema.document import Document, DocumentError, Problem
+from sign_etl.schema.pipeline import Settings
+
+TRAINING_HINT = "the recipes of `sign-etl train list` show every setting in use"
+Metric = Annotated[str, Field(pattern=r"^[a-z0-9_/]+$")]
+
+
+class Plugin(BaseModel):
+    """A plug-in by name. Further keys are its own options."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
+
+    name: str
+    """As registered."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The plug-in's own options."""
+        return dict(self.model_extra or {})
+
+
+class DataConfig(Settings):
+    """What is read from the build, and how it looks to the model."""
+
+    view: Plugin
+    """What a sample becomes: `pose` with layout, normalisation and further transforms."""
+    augment: tuple[Plugin, ...] = ()
+    """Random transforms, for training only, before those of the view."""
+    noise: float = Field(default=0.0, ge=0)
+    """Standard deviation of the noise on normalised coordinates, for training only."""
+    train: tuple[str, ...] = ("train",)
+    """Splits to learn from."""
+    select: str = "val"
+    """Split for choosing among checkpoints and for early stopping; never `test`."""
+    left_out: tuple[str, ...] = ()
+    """Labels that training and selection never see; `evaluate` tells about them apart."""
+    min_frames: int = Field(default=1, ge=1)
+    """Shorter clips take no part."""
+    max_frames: int = Field(default=0, ge=0)
+    """Longer clips take no part in training; 0 for no limit."""
+    workers: int = Field(default=0, ge=0)
+    """Processes that read ahead, for each rank."""
+
+    @field_validator("select")
+    @classmethod
+    def _not_on_test(cls, split: str) -> str:
+        if split.lower().startswith("test"):
+            raise ValueError("the test split must not choose the model; use `val` or a part of it")
+        return split
+
+    @model_validator(mode="after")
+    def _apart(self) -> DataConfig:
+        if any(split.lower().startswith("test") for split in self.train):
+            raise ValueError("the test split must not be learned from")
+        if self.select in self.train:
+            raise ValueError(f"`{self.select}` is learned from, so it cannot choose the model")
+        return self
+
+
+class BatchConfig(Settings):
+    """How clips become micro-batches and optimizer steps."""
+
+    samples: int = Field(default=32, ge=1)
+    """Most clips in a micro-batch."""
+    frames: int = Field(default=0, ge=0)
+    """Most frames in a micro-batch, padding included; 0 for no limit."""
+    micro_batches: int = Field(default=1, ge=1)
+    """Micro-batches in an optimizer step, over all processes; 8 goes with 1, 2, 4 or 8 of them."""
+    classes: int = Field(default=0, ge=0)
+    """For metric learning: `samples` are so many classes, with equally many clips of each; 0 for
+    batches by length."""
+    pad_multiple: int = Field(default=1, ge=1)
+    """Lengths are padded to a multiple of this, for few shapes with `compile`."""
+
+
+class OptimizerConfig(Settings):
+    """How weights move."""
+
+    name: Literal["adamw", "adam", "sgd"] = "adamw"
+    """The rule."""
+    lr: float = Field(default=1e-3, gt=0)
+    """Peak learning rate."""
+    weight_decay: float = Field(default=0.01, ge=0)
+    """Not for biases, norms, positions and queries."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    """For `adam` and `adamw`."""
+    eps: float = Field(default=1e-8, gt=0)
+    """For `adam` and `adamw`."""
+    momentum: float = Field(default=0.0, ge=0, lt=1)
+    """For `sgd`."""
+    clip_norm: float = Field(default=1.0, ge=0)
+    """Longest gradient; 0 for no limit."""
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
+    """Factor on the learning rate for every layer down from the head."""
+    warmup: float = Field(default=0.05, ge=0, lt=1)
+    """Share of the training in which the learning rate rises from 0."""
+    schedule: Literal["cosine", "constant", "linear", "plateau"] = "cosine"
+    """How it falls afterwards; `plateau` by the selection metric."""
+    min_lr: float = Field(default=0.01, ge=0, le=1)
+    """Where it ends, as a share of `lr`."""
+    plateau_patience: int = Field(default=5, ge=1)
+    """For `plateau`: evaluations without progress before the rate falls."""
+    plateau_factor: float = Field(default=0.5, gt=0, lt=1)
+    """For `plateau`: the rate falls to this share."""
+
+
+class CheckpointConfig(Settings):
+    """What is kept."""
+
+    every_steps: int = Field(default=0, ge=0)
+    """Save within an epoch too, every so many steps; 0 for the ends of epochs alone."""
+    every_epochs: int = Field(default=1, ge=1)
+    """Save at the end of every so many epochs."""
+    keep: int = Field(default=2, ge=1)
+    """The last so many are kept, and the best one."""
+
+
+class SelectConfig(Settings):
+    """How the best checkpoint is chosen, on the split `data.select`."""
+
+    metric: Metric | None = None
+    """Name of a metric of the task; default the task's own choice."""
+    mode: Literal["max", "min"] | None = None
+    """Which way is better; default the task's own choice."""
+    every_epochs: int = Field(default=1, ge=1)
+    """Evaluate at the end of every so many epochs."""
+    patience: int = Field(default=0, ge=0)
+    """Stop after so many evaluations without progress; 0 for never."""
+
+
+class InitConfig(Settings):
+    """Weights to start from."""
+
+    run: str | None = None
+    """A run folder, or a checkpoint in it: its best weights are taken."""
+    published: str | None = None
+    """A published state dict (.safetensors or .pth) that the model's key map knows."""
+    part: str = ""
+    """Only parameters whose name begins with this, such as `encoder.`."""
+
+    @model_validator(mode="after")
+    def _one(self) -> InitConfig:
+        if self.run is not None and self.published is not None:
+            raise ValueError("`run` and `published` exclude each other")
+        return self
+
+
+class TrainConfig(Settings):
+    """One training."""
+
+    schema_: Literal["sign-etl/training/1"] = Field(default="sign-etl/training/1", alias="schema")
+    """Version of this format."""
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
+    """Name of the run."""
+    description: str = ""
+    """One line for lists."""
+    build: str = ""
+    """How a build that fits is made, for people."""
+    task: Plugin
+    """What is learned, see `sign-etl train list`."""
+    model: Plugin
+    """What it is learned with."""
+    data: DataConfig
+    batch: BatchConfig = BatchConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    select: SelectConfig = SelectConfig()
+    checkpoint: CheckpointConfig = CheckpointConfig()
+    init: InitConfig = InitConfig()
+    epochs: int = Field(default=50, ge=1)
+    """Passes over the training data."""
+    seed: int = Field(default=0, ge=0)
+    """Of weights, order, augmentation and dropout."""
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """Of the forward pass; weights stay in fp32."""
+    parallel: Literal["ddp", "fsdp"] = "ddp"
+    """With several processes: copies of the model, or its parts."""
+    ema: float = Field(default=0.0, ge=0, lt=1)
+    """Decay of the moving average of the weights that is evaluated; 0 for none."""
+    compile: bool = False
+    """Pass the model through `torch.compile`."""
+    log_steps: int = Field(default=10, ge=1)
+    """Steps between two lines of `metrics.jsonl`."""
+    trackers: tuple[Literal["tensorboard", "wandb", "mlflow", "clearml"], ...] = ("tensorboard",)
+    """Where curves go besides `metrics.jsonl` and `curves.png`."""
+
+    @model_validator(mode="after")
+    def _fit(self) -> TrainConfig:
+        if self.ema and self.parallel == "fsdp":
+            raise ValueError("`ema` does not go with `parallel: fsdp`")
+        return self
+
+
+def parse_training(document: Document) -> TrainConfig:
+    """The training that a document describes; options of plug-ins are not checked here.
+
+    Raises:
+        DocumentError: all that is wrong, with file, line and column.
+    """
+    try:
+        return TrainConfig.model_validate(listed(document.values), strict=True)
+    except ValidationError as error:
+        found = explain(error, document, model=TrainConfig, hint=TRAINING_HINT)
+        raise DocumentError(map(_for_training, found), document.origin) from error
+
+
+def _for_training(problem: Problem) -> Problem:
+    if problem.hint is None:
+        return problem
+    hint = problem.hint.replace(f" S{SETTINGS_HINT[1:]}", f" T{TRAINING_HINT[1:]}")
+    return Problem(problem.message, hint)
+
+
+def listed(value: Any) -> Any:
+    """`value` with plain dictionaries and tuples only, as strict models want them."""
+    if isinstance(value, dict):
+        return {key: listed(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return tuple(listed(inner) for inner in value)
+    return value

@@ -1,0 +1,85 @@
+"""The model card: `README.md` of a run folder, written from what the run itself has written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sign_etl.core.files import write_bytes
+from sign_etl.tasks.checkpoint import BUILD, CONFIG, best_of, read_json
+from sign_etl.tasks.evaluation import RESULTS
+
+
+def write_card(run: Path) -> None:
+    """Write the card of a run, with all results that lie in it."""
+    config = yaml.safe_load((run / CONFIG).read_text(encoding="utf-8"))
+    build = read_json(run / BUILD)
+    best = best_of(run)
+    lines = [
+        f"# {config['name']}",
+        "",
+        config["description"],
+        "",
+        "| | |",
+        "|---|---|",
+        f"| task | {config['task']['name']} |",
+        f"| model | {config['model']['name']}, {build['parameters']:,} parameters |",
+        f"| best checkpoint | {best.name if best else 'none'}, chosen on `{_select(config)}` |",
+        f"| seed | {config['seed']} |",
+        f"| sign-etl | {build['sign_etl']}, torch {build['torch']} |",
+        "",
+        "## Data",
+        "",
+        "| build | data set | digest | licence | language |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {source['name']} | {source['dataset']} | `{source['digest'][:16]}` | "
+            f"{source['licence']} | {source['language']} |"
+            for source in build["sources"]
+        ),
+        "",
+        f"Learned from: {', '.join(config['data']['train'])}. "
+        f"{len(build['labels'])} classes"
+        + (
+            f", of which {len(config['data']['left_out'])} were left out of training: "
+            f"{', '.join(config['data']['left_out'])}."
+            if config["data"]["left_out"]
+            else "."
+        ),
+        "",
+        "A model carries the terms of its data. It knows the signers, the camera and the signs of "
+        "these data, and nothing tells how it does on others.",
+        "",
+        "## What goes in",
+        "",
+        "Keypoints after this preprocessing; the score is not an input:",
+        "",
+        "```yaml",
+        yaml.safe_dump(config["data"]["view"], sort_keys=False, allow_unicode=True).rstrip(),
+        "```",
+        "",
+        *_results(run),
+        "## Curves",
+        "",
+        "![curves](curves.png)",
+        "",
+        "All settings: [config.yaml](config.yaml). All numbers: [metrics.jsonl](metrics.jsonl).",
+    ]
+    write_bytes(run / "README.md", ("\n".join(lines) + "\n").encode("utf-8"))
+
+
+def _select(config: dict[str, Any]) -> str:
+    return str(config["data"]["select"])
+
+
+def _results(run: Path) -> list[str]:
+    lines: list[str] = []
+    for path in sorted((run / RESULTS).glob("*/metrics.json")):
+        found = read_json(path)
+        lines += [f"## Results on `{found['split']}`, {found['clips']:,} clips", ""]
+        lines += ["| metric | value |", "|---|---:|"]
+        lines += [f"| {name} | {value:.4f} |" for name, value in sorted(found["metrics"].items())]
+        lines.append("")
+    return lines
