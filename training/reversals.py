@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit code."""
     parser = argparse.ArgumentParser(prog="reversals.py", description="Motions both ways.")
     parser.add_argument("out", type=Path, help="the .npz file")
-    parser.add_argument("--takes", type=int, default=65)
+    parser.add_argument("--takes", type=int, default=130)
     parser.add_argument("--motions", nargs="+", default=list(MOTIONS), choices=MOTIONS)
     options = parser.parse_args(arguments)
     with atomic_open(options.out) as file:

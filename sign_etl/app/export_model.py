@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from sign_etl.app.train import need_packages
-from sign_etl.core.errors import UsageError
+from sign_etl.core.errors import UsageError, VerifyError
 from sign_etl.core.files import write_bytes, write_json
 from sign_etl.schema.vector_replies import ExportModel
 
@@ -83,25 +83,30 @@ def export_model(request: ExportRequest) -> ExportModel:
 def _page(request: ExportRequest, trained: Trained, shown: Outside) -> ExportModel:
     from sign_etl.tasks import portable, web_page
 
-    content, record = portable.onnx_file(shown, trained)
+    # What may be wrong comes first: the export itself takes its time.
+    runtime = web_page.runtime_files(request.runtime) if request.runtime is not None else {}
     found = web_page.example_clip(trained, raw=shown.input == "keypoints")
     key, example = found if found is not None else (None, None)
-    gallery = None
-    if record.gives == "embedding":
-        gallery = _gallery(request, trained)
-        gallery = None if gallery is None else web_page.some_of_each(gallery, without=key)
+    gallery = _gallery(request, trained)
+    content, record = portable.onnx_file(shown, trained)
     has_runtime = web_page.write_page(
-        request.out, content, record, gallery=gallery, example=example, runtime=request.runtime
+        request.out,
+        content,
+        record,
+        gallery=None if gallery is None else web_page.some_of_each(gallery, without=key),
+        example=example,
+        runtime=runtime,
     )
     written = sorted(path for path in request.out.rglob("*") if path.is_file())
     return ExportModel(files=tuple(map(str, written)), runtime=has_runtime, model=record)
 
 
 def _gallery(request: ExportRequest, trained: Trained) -> Vectors | None:
-    from sign_etl.core.errors import VerifyError
     from sign_etl.schema.vectors import read_vectors
     from sign_etl.tasks.embedding import embed
 
+    if trained.config.task.name != "metric":
+        return None  # a classifier names the classes itself
     if request.gallery is not None:
         vectors = read_vectors(request.gallery)
         if vectors.facts.model != trained.digest:

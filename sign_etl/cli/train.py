@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -103,14 +103,30 @@ def train(
 @command(
     app,
     "evaluate",
-    examples=("sign-etl evaluate runs/spoter-fosshack --data builds/fosshack --split test",),
+    examples=(
+        "sign-etl evaluate runs/spoter-fosshack --data builds/fosshack --split test",
+        "sign-etl evaluate --predictions theirs.csv --unit character",
+    ),
 )
 def evaluate(
     run: Annotated[
-        Path, typer.Argument(metavar="RUN", help="A run folder, or a checkpoint in it.")
-    ],
+        Path | None, typer.Argument(metavar="RUN", help="A run folder, or a checkpoint in it.")
+    ] = None,
     data: Data = None,
     split: Annotated[str, typer.Option("--split", help="Which split.")] = "test",
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            "--predictions",
+            help="Score a table of texts, `prediction` and `reference`, instead of a run.",
+        ),
+    ] = None,
+    unit: Annotated[
+        Literal["word", "character"], typer.Option("--unit", help="What counts in --predictions.")
+    ] = "word",
+    classes: Annotated[
+        bool, typer.Option("--classes", help="The texts of --predictions are names of classes.")
+    ] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
@@ -118,9 +134,13 @@ def evaluate(
     """Evaluate the best weights of a run on one split."""
     from sign_etl.app.train import evaluate as run_evaluation
 
-    if not data:
-        raise UsageError("no build given", hint=f"sign-etl evaluate {run} --data builds/NAME")
     out = Output.of(as_json=as_json, quiet=quiet)
+    if predictions is not None:
+        _score(out, predictions, unit=unit, classes=classes)
+        return
+    if run is None or not data:
+        what = "run" if run is None else "build"
+        raise UsageError(f"no {what} given", hint="sign-etl evaluate RUN --data builds/NAME")
     reply, code = run_evaluation(run, data, split)
     if reply is None:
         raise typer.Exit(code)
@@ -131,3 +151,14 @@ def evaluate(
         ("metric", "value"), [(name, f"{value:.4f}") for name, value in reply.metrics.items()]
     )
     out.note(f"Pictures and tables: {reply.folder}")
+
+
+def _score(out: Output, path: Path, *, unit: Literal["word", "character"], classes: bool) -> None:
+    from sign_etl.app.score import score
+
+    reply = score(path, unit=unit, classes=classes)
+    out.data(reply.to_json(), schema=reply.command)
+    out.text(f"{reply.texts:,} texts by {reply.unit}s, sacrebleu {reply.signature}")
+    out.table(
+        ("metric", "value"), [(name, f"{value:.2f}") for name, value in reply.metrics.items()]
+    )

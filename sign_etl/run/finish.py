@@ -27,6 +27,7 @@ from sign_etl.run.shards import MANIFEST
 from sign_etl.schema.keypoint_set import IMPORTED
 from sign_etl.schema.labels import normal_labels
 from sign_etl.schema.outcome import Outcome
+from sign_etl.schema.pipeline import pose_identity
 from sign_etl.schema.records import (
     FileRecord,
     LabelsRecord,
@@ -185,7 +186,7 @@ def pose_sets(setup: Setup) -> dict[str, PoseSetRecord]:
         pose.name: PoseSetRecord(
             layout=pose.layout,
             version=pose.version,
-            options=dict(pose.options),
+            options=pose_identity(pose.options),
             weights=dict(pose.weights),
         )
         for pose in setup.poses

@@ -6,6 +6,8 @@ here as a mapping and validated by its owner when the pipeline is resolved.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -193,6 +195,11 @@ class PolicyConfig(Settings):
     """`fail`: not a success where a signer is in more than one split."""
 
 
+SPEED_OPTIONS = frozenset({"threads", "batch", "decoders", "device"})
+"""Options that every pose backend may have and that move no byte."""
+MODEL_FILE = ".onnx"
+
+
 class PoolConfig(Settings):
     """Resources of one stage."""
 
@@ -280,7 +287,21 @@ class Pipeline(Settings):
             whole["dataset"].pop(personal, None)
         for guard_only in ("timeout_s", "memory_mb"):
             whole["normalise"].pop(guard_only)
+        whole["pose"] = {name: pose_identity(options) for name, options in self.pose.items()}
         return whole
+
+
+def pose_identity(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a pose backend that decide about its keypoints.
+
+    How it uses the machine does not (`SPEED_OPTIONS`), nor where a model file of one's own lies:
+    its digest stands in the lock.
+    """
+    return {
+        name: PurePath(value).name if _is_text(value) and value.endswith(MODEL_FILE) else value
+        for name, value in options.items()
+        if name not in SPEED_OPTIONS
+    }
 
 
 def _is_text(value: Any) -> bool:

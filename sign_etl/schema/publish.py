@@ -74,6 +74,7 @@ REPLIES: tuple[type[Reply], ...] = (
     replies.Doctor,
     vector_replies.Embed,
     training_replies.Evaluate,
+    training_replies.Score,
     vector_replies.ExportModel,
     vector_replies.Knn,
     vector_replies.Similarity,

@@ -37,3 +37,16 @@ class Evaluate(Reply):
     metrics: dict[str, float]
     folder: str
     """Where pictures and tables are."""
+
+
+class Score(Reply):
+    """`evaluate --predictions`."""
+
+    command = "evaluate-predictions"
+    file: str
+    texts: int
+    unit: str
+    """What counts: `word` or `character`."""
+    metrics: dict[str, float]
+    signature: str
+    """Of sacrebleu: how BLEU was computed."""

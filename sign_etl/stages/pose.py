@@ -15,6 +15,7 @@ from sign_etl.core.store import Entry
 from sign_etl.pose.base import BACKENDS
 from sign_etl.pose.weights import provide
 from sign_etl.schema.outcome import Reason, Reject, StageName
+from sign_etl.schema.pipeline import pose_identity
 from sign_etl.stages.item import Item
 from sign_etl.stages.setup import PoseSetup, Setup, weights_folder
 
@@ -133,7 +134,7 @@ class PoseStage:
             [
                 self.name,
                 pose.version,
-                dict(pose.options),
+                pose_identity(pose.options),
                 sorted(pose.weights.values()),
                 item.video.blobs["video"].sha256,
                 bound,

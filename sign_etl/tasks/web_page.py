@@ -45,7 +45,7 @@ def write_page(
     *,
     gallery: Vectors | None = None,
     example: Mapping[str, Any] | None = None,
-    runtime: Path | None = None,
+    runtime: Mapping[str, Path] | None = None,
 ) -> bool:
     """Write the folder; files of it that are there already are replaced.
 
@@ -55,15 +55,11 @@ def write_page(
         record: its metadata.
         gallery: vectors that a clip is compared with; for models that give an embedding.
         example: as `example_clip` gives it.
-        runtime: folder of the npm package onnxruntime-web.
+        runtime: as `runtime_files` gives them.
 
     Returns:
         Whether the runtime's files are in the folder now.
-
-    Raises:
-        UsageError: `runtime` is no such folder.
     """
-    sources = _runtime_files(runtime) if runtime is not None else {}
     kind = LAYOUTS.get(record.layout)
     page = {
         "schema": "sign-etl/page/1",
@@ -78,7 +74,7 @@ def write_page(
     folder.mkdir(parents=True, exist_ok=True)
     write_bytes(folder / "model.onnx", model)
     write_bytes(folder / "page.json", (canonical_json(page) + "\n").encode("utf-8"))
-    for name, source in sources.items():
+    for name, source in (runtime or {}).items():
         (folder / "runtime").mkdir(exist_ok=True)
         write_bytes(folder / "runtime" / name, source.read_bytes())
     for name in PAGE_FILES:
@@ -160,7 +156,15 @@ def _rank(split: str | None) -> int:
     return EXAMPLE_SPLITS.index(name) if name in EXAMPLE_SPLITS else len(EXAMPLE_SPLITS)
 
 
-def _runtime_files(package: Path) -> dict[str, Path]:
+def runtime_files(package: Path) -> dict[str, Path]:
+    """The files of onnxruntime-web that go beside a page, by name.
+
+    Args:
+        package: folder of the npm package.
+
+    Raises:
+        UsageError: it is no such folder.
+    """
     folder = package / "dist" if (package / "dist").is_dir() else package
     for name in RUNTIME_FILES:
         if not (folder / name).is_file():

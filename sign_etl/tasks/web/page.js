@@ -240,7 +240,9 @@ async function start() {
       "The runtime is not in this folder. Get it with `npm pack onnxruntime-web`, unpack it, and put " +
       `${page.runtime.join(", ")} from its folder dist into runtime/ beside this page.`);
   }
-  ort.env.wasm.numThreads = crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency) : 1;
+  // Threads wait for each other in a busy loop: with other work on the same cores, more are slower.
+  const spare = Math.max(1, Math.min(4, navigator.hardwareConcurrency >> 1));
+  ort.env.wasm.numThreads = crossOriginIsolated ? spare : 1;
   const session = await ort.InferenceSession.create("model.onnx", { executionProviders: ["wasm"] });
   const runner = new Runner(ort, session, page);
   const example = page.example && {

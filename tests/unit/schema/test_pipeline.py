@@ -81,3 +81,17 @@ def test_every_setting_is_explained() -> None:
                 check(field.annotation)
 
     check(Pipeline)
+
+
+def test_how_a_backend_uses_the_machine_decides_about_no_byte() -> None:
+    def identity(**options: object) -> dict[str, object]:
+        chosen = Pipeline.model_validate(
+            {"name": "p", "dataset": {"recipe": "folder"}, "pose": {"rtmpose": options}}
+        )
+        return chosen.identity()
+
+    mine = identity(threads=4, batch=16, mode="balanced", pose="/home/me/models/net.onnx")
+    yours = identity(mode="balanced", pose="/data/net.onnx")
+    assert mine == yours
+    assert mine["pose"] == {"rtmpose": {"mode": "balanced", "pose": "net.onnx"}}
+    assert identity(mode="lightweight") != identity(mode="balanced")
