@@ -1,8 +1,8 @@
-"""Published SPOTER weights into our model: which of their names is which of ours.
+"""Published weights into our models: which of their names is which of ours.
 
-Theirs are those of `torch.nn.Transformer`, with or without its wrapper `module.` of data-parallel
+SPOTER's are those of `torch.nn.Transformer`, with or without its wrapper `module.` of data-parallel
 training. The classifier also keeps a table `row_embed`, of which only a copy of the first row was
-ever used (`pos`); it is left out.
+ever used (`pos`); it is left out. Uni-Sign's are told in `sign_etl.models.unisign`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 from sign_etl.core.errors import ConfigError
+from sign_etl.models.unisign import published_name
 
 _RENAMED = (
     (re.compile(r"^(?:pos|pos_encoding)$"), "encoder.position.vectors"),
@@ -30,8 +32,8 @@ def from_published(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) ->
     """The weights under our names and in our shapes.
 
     Args:
-        state: a published state dict (SPOTER's classifier or its embedding form).
-        wanted: the state dict of our model, built with `compat: published`.
+        state: a published state dict: SPOTER's classifier or embedding form, Uni-Sign on poses.
+        wanted: the state dict of our model; of SPOTER built with `compat: published`.
 
     Returns:
         Exactly the names of `wanted`.
@@ -40,12 +42,13 @@ def from_published(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) ->
         ConfigError: a name is unknown, missing, or has other numbers than ours.
     """
     renamed: dict[str, Tensor] = {}
+    unisign = any(name.startswith("fusion_gcn_modules.") for name in state)
     for theirs, tensor in state.items():
         name = theirs.removeprefix("module.")
         if name in _UNUSED:
             continue
-        ours = _renamed(name)
-        if ours not in wanted:
+        ours = published_name(name) if unisign else _renamed(name)
+        if ours is None or ours not in wanted:
             raise ConfigError(
                 f"the weights have `{theirs}`, the model has no place for it",
                 hint="build it with `compat: published` and the published number of layers",
@@ -56,7 +59,12 @@ def from_published(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) ->
             raise ConfigError(
                 f"`{theirs}` has shape {tuple(tensor.shape)}, the model wants {tuple(target.shape)}"
             )
-        renamed[ours] = tensor.reshape(target.shape)
+        found = tensor.reshape(target.shape)
+        if ours in renamed and not torch.equal(renamed[ours], found):
+            raise ConfigError(
+                f"`{theirs}` is another one than its twin, the model has one for both"
+            )
+        renamed[ours] = found
     missing = sorted(set(wanted) - set(renamed))
     if missing:
         raise ConfigError(f"the weights lack {len(missing)} parts, the first is `{missing[0]}`")

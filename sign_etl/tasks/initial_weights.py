@@ -57,7 +57,9 @@ def _read_published(path: Path) -> Mapping[str, torch.Tensor]:
         loaded: Any = load_file(path)
     else:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-    inner = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else None
+    inner = (
+        loaded.get("state_dict", loaded.get("model", loaded)) if isinstance(loaded, dict) else None
+    )
     if not isinstance(inner, dict) or not all(torch.is_tensor(v) for v in inner.values()):
         raise ConfigError(f"{path.name}: no state dict of tensors")
     return inner

@@ -15,6 +15,7 @@ from tiny_mt5 import write_tiny_mt5  # noqa: E402
 
 from sign_etl.core.errors import AccessError, ConfigError  # noqa: E402
 from sign_etl.models.part_graphs import LAYOUT, PartGraphs, adjacency  # noqa: E402
+from sign_etl.models.published import from_published  # noqa: E402
 from sign_etl.models.unisign import MODEL, UniSign, language_model, published_name  # noqa: E402
 
 SENTENCES = ["il treno parte alle otto", "domani piove a Roma"]
@@ -162,3 +163,26 @@ def test_other_points_are_refused(folder: Path) -> None:
         MODEL.build(
             MODEL.options({"language_model": str(folder)}), points=54, channels=2, outputs=0
         )
+
+
+def test_published_weights_arrive(folder: Path) -> None:
+    """Every tensor of a checkpoint with the real names is found again under ours."""
+    model = UniSign(language_model(MODEL.options({"language_model": str(folder)})))
+    ours = model.state_dict()
+    torch.manual_seed(1)
+    drawn = {name: torch.randn(tensor.shape).to(tensor.dtype) for name, tensor in ours.items()}
+    state = {
+        theirs: drawn[published_name(theirs)].reshape(shape) for theirs, shape in published(model)
+    }
+    found = from_published(state, ours)
+    assert found.keys() == ours.keys()
+    assert all(torch.equal(found[name], drawn[name]) for name in ours)
+    model.load_state_dict(found)
+
+    other = dict(state)
+    other["proj_linear.right.weight"] = other["proj_linear.right.weight"] + 1
+    with pytest.raises(ConfigError, match="twin"):
+        from_published(other, ours)
+    del state["pose_proj.bias"]
+    with pytest.raises(ConfigError, match=r"lack 1 .*pose|lack 1 .*project"):
+        from_published(state, ours)
