@@ -28,6 +28,8 @@ FOLDER = "checkpoints"
 MODEL, EMA, STATE = "model.safetensors", "ema.safetensors", "state.pt"
 CURSOR, CONFIG, BUILD, MARKER = "cursor.json", "config.yaml", "build.json", "COMMITTED"
 BEST = "best.json"
+TWINS = "tied"
+"""Metadata of the weights: name -> name of the tensor that it is tied to."""
 
 
 def write_checkpoint(
@@ -52,14 +54,12 @@ def write_checkpoint(
     Raises:
         DiskError: the disk is full; earlier checkpoints are as they were.
     """
-    from safetensors.torch import save_file
-
     parent = run / FOLDER
     final = parent / f"step-{step:08d}"
     with scratch(parent) as folder, disk_errors(parent):
-        save_file({name: _plain(tensor) for name, tensor in weights.items()}, folder / MODEL)
+        _write_weights(weights, folder / MODEL)
         if ema is not None:
-            save_file({name: _plain(tensor) for name, tensor in ema.items()}, folder / EMA)
+            _write_weights(ema, folder / EMA)
         torch.save(dict(state), folder / STATE)
         write_json(folder / CURSOR, dict(cursor))
         for name in (CONFIG, BUILD):
@@ -75,6 +75,21 @@ def write_checkpoint(
         folder.chmod(0o755)
         folder.rename(final)
     return final
+
+
+def _write_weights(weights: Mapping[str, Tensor], path: Path) -> None:
+    """Write tensors; those that are tied to one another (embeddings of a T5) are written once."""
+    from safetensors.torch import save_file
+
+    first: dict[tuple[Any, ...], str] = {}
+    twins: dict[str, str] = {}
+    for name, tensor in weights.items():
+        if tensor.numel():
+            place = (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype)
+            if first.setdefault(place, name) != name:
+                twins[name] = first[place]
+    plain = {name: _plain(tensor) for name, tensor in weights.items() if name not in twins}
+    save_file(plain, path, metadata={TWINS: canonical_json(twins)})
 
 
 def _plain(tensor: Tensor) -> Tensor:
@@ -144,11 +159,13 @@ def find_checkpoint(path: Path, *, last: bool = False) -> Path:
 
 def read_weights(checkpoint: Path, *, ema: bool = True) -> dict[str, Tensor]:
     """The weights of a checkpoint: the moving average where there is one and `ema` is set."""
-    from safetensors.torch import load_file
+    from safetensors import safe_open
 
     path = checkpoint / EMA
-    weights: dict[str, Tensor] = load_file(path if ema and path.is_file() else checkpoint / MODEL)
-    return weights
+    with safe_open(path if ema and path.is_file() else checkpoint / MODEL, framework="pt") as file:
+        weights: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        twins = json.loads((file.metadata() or {}).get(TWINS, "{}"))
+    return weights | {name: weights[of] for name, of in twins.items()}
 
 
 def read_state(checkpoint: Path) -> dict[str, Any]:

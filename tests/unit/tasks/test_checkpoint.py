@@ -106,3 +106,17 @@ def test_metrics_of_steps_that_are_done_again_are_cut_off(tmp_path: Path) -> Non
     again = files.MetricsFile(path, 2)
     again.add({"kind": "val", "step": 2, "metrics": {}})
     assert [r["step"] for r in files.read_records(path)] == [1, 2, 2]
+
+
+def test_tied_weights_are_written_once(tmp_path: Path) -> None:
+    """The embeddings of a T5 stand in its state four times; on the disk they should not."""
+    shared = torch.randn(1000, 16)
+    weights = {"shared": shared, "head": shared, "other": torch.zeros(3), "copy": shared.clone()}
+    for name in (files.CONFIG, files.BUILD):
+        (tmp_path / name).write_text("{}")
+    folder = files.write_checkpoint(tmp_path, 1, weights=weights, ema=None, state={}, cursor={})
+    size_bytes = (folder / files.MODEL).stat().st_size
+    assert 2 * shared.nbytes < size_bytes < 2.1 * shared.nbytes
+    found = files.read_weights(folder)
+    assert found.keys() == weights.keys()
+    assert all(torch.equal(found[name], weights[name]) for name in weights)
