@@ -32,6 +32,8 @@ EVENT = 20
 FINE = 240
 """Poses that are drawn of a motion."""
 SIGNERS = 4
+UPRIGHT = ("circle", "rise", "zigzag")
+"""Motions whose way is told by the height of the hand, others by its side."""
 WRIST = layout("holistic-75").index("right_wrist")
 
 
@@ -41,7 +43,8 @@ def clip(motion: str, take: int) -> NDArray[np.float32]:
     poses = clip_poses(motion, frames=FINE, seed=seed)
     person = signer(take % SIGNERS)
     drawn = np.stack([joints(person, pose, width=SIDE, height=SIDE) for pose in poses]) / SIDE
-    shown = drawn[way(drawn[:, WRIST, :2], np.random.default_rng(seed))]
+    hand = drawn[:, WRIST, int(motion in UPRIGHT)]
+    shown = drawn[way(hand, np.random.default_rng(seed))]
     return np.nan_to_num(np.concatenate([shown, np.zeros_like(shown[..., :1])], -1)).astype("f4")
 
 
@@ -49,11 +52,13 @@ def way(track: NDArray[np.floating], rng: np.random.Generator) -> NDArray[np.int
     """(T,) which pose stands in each frame: middle, lowest, highest, middle.
 
     Args:
-        track: (N, 2) places of the hand; what moves most counts.
+        track: (N,) places of the hand on one axis.
         rng: for when it begins, and how long each part takes.
     """
-    moving = track[:, np.argmax(np.ptp(track, axis=0))]
-    low, high = int(np.argmin(moving)), int(np.argmax(moving))
+    low = int(np.argmin(track))
+    # The nearest of several tops: between the two the hand goes one way only.
+    tops = np.flatnonzero(track >= track.max() - 0.05 * np.ptp(track))
+    high = int(tops[np.argmin(np.abs(tops - low))])
     begin = rng.integers(1, FRAMES - EVENT)
     first, second = np.sort(rng.uniform(0.2, 0.8, 2))
     times = begin + EVENT * np.array([0.0, first * 0.8, 0.2 + second * 0.8, 1.0])

@@ -48,8 +48,13 @@ class Remembered:
 
 def remember(prepared: Prepared) -> None:
     """Write down what a run of this build needs; the plan is saved by itself."""
+    setup = asdict(prepared.setup)
+    # Whose cookies were used is nobody's business.
+    setup["pipeline"] = setup["pipeline"] | {
+        "fetch": setup["pipeline"]["fetch"] | {"cookies_file": None}
+    }
     value = {
-        "setup": asdict(prepared.setup),
+        "setup": setup,
         "recipe_version": prepared.recipe.version,
         "licence_accepted": prepared.access.licence_accepted,
         "synonyms": dict(prepared.synonyms),

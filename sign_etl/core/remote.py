@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sign_etl.core.errors import MissingExtraError, StorageError, UsageError
+from sign_etl.core.errors import AccessError, MissingExtraError, StorageError, UsageError
 from sign_etl.core.files import scratch
 
 T = TypeVar("T")
@@ -22,7 +22,11 @@ FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 20.0
 """Eight attempts take a minute: longer than a store's hiccup, shorter than a night."""
 _EXTRAS = {"s3": "s3", "s3a": "s3"}
-_FINAL = (FileNotFoundError, FileExistsError, PermissionError, NotImplementedError, ValueError)
+_FINAL = (PermissionError, NotImplementedError, ValueError)
+_NO_CREDENTIALS = frozenset(
+    {"NoCredentialsError", "PartialCredentialsError", "TokenRetrievalError"}
+)
+"""By name: the package of the storage need not be installed."""
 
 
 class Remote:
@@ -44,7 +48,12 @@ class Remote:
         self.url = url.rstrip("/")
         try:
             # Another run may have written an object since we looked: no caches of names.
-            options: dict[str, Any] = {"use_listings_cache": False} if scheme in _EXTRAS else {}
+            # Nor an earlier file system of this process, which may have other credentials.
+            options: dict[str, Any] = {"skip_instance_cache": True}
+            if scheme in _EXTRAS:
+                options["use_listings_cache"] = False
+            elif scheme == "memory":
+                options = {}
             self._fs, self._root = fsspec.core.url_to_fs(self.url, **options)
         except ImportError:
             raise MissingExtraError(f"storage `{scheme}://`", _EXTRAS.get(scheme, scheme)) from None
@@ -114,6 +123,7 @@ class Remote:
 
         Raises:
             StorageError: it failed to the end, or the storage does not let us.
+            AccessError: there are no credentials.
             FileNotFoundError, FileExistsError: as the storage says.
         """
         for attempt in range(ATTEMPTS):
@@ -128,6 +138,12 @@ class Remote:
                 ) from error
             except Exception as error:
                 # What libraries raise for a lost connection has no common class.
+                if type(error).__name__ in _NO_CREDENTIALS:
+                    raise AccessError(
+                        f"there are no credentials for {self.url}",
+                        hint="set them as for other tools, such as AWS_ACCESS_KEY_ID and "
+                        "AWS_SECRET_ACCESS_KEY",
+                    ) from error
                 if attempt == ATTEMPTS - 1:
                     raise StorageError(
                         f"{self.url} does not answer: {type(error).__name__}",

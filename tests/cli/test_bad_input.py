@@ -195,8 +195,8 @@ def test_an_output_folder_that_is_a_file(ingest: Any, videos: Path, tmp_path: Pa
 
 
 def test_a_store_that_is_no_folder(ingest: Any, videos: Path) -> None:
-    done = ingest("folder", "--media", videos, "--store", "s3://bucket/store")
-    refused(done, "`s3` is not supported", "--store")
+    done = ingest("folder", "--media", videos, "--store", "nosuch://bucket/store")
+    refused(done, "storage `nosuch://` is not known", "s3://")
 
 
 # ---- odd, and right

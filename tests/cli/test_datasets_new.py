@@ -80,10 +80,8 @@ def test_it_builds(checkout: Path) -> None:
     )
     assert ingest.returncode == 0, ingest.stderr
     verify = in_copy(checkout, "sign_etl", "verify", "build")
-    assert (verify.returncode, verify.stdout) == (
-        0,
-        "build is sound: 4 samples in 3 shards\n",
-    )
+    assert verify.returncode == 0, verify.stderr
+    assert verify.stdout.startswith("build is sound: 4 samples in 3 shards, digest ")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from sign_etl.core.canonical import sha256_file
+from sign_etl.core.canonical import canonical_json, sha256_bytes, sha256_file
 
 PUBLISHED = ("manifest.json", "index.parquet", "ledger.parquet", "labels.json", "build.lock")
 
@@ -89,10 +90,22 @@ def journal_lines(build: Path) -> int:
     return journal.read_bytes().count(b"\n") if journal.exists() else 0
 
 
+def _digest(path: Path) -> str:
+    if path.name != "build.lock":
+        return sha256_file(path)
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    for line in lines:
+        line.pop("notes", None)
+    return sha256_bytes(canonical_json(lines).encode("utf-8"))
+
+
 def tree(build: Path) -> dict[str, str]:
-    """sha256 of every published file of a build by its path; leftovers would show."""
+    """sha256 of every published file of a build by its path; leftovers would show.
+
+    Of the lock without its notes: when something was downloaded is another time in each run.
+    """
     return {
-        str(path.relative_to(build)): sha256_file(path)
+        str(path.relative_to(build)): _digest(path)
         for path in sorted(build.rglob("*"))
         if path.is_file() and ".sign-etl" not in path.parts
     }

@@ -35,15 +35,15 @@ def test_a_twin_is_the_clip_backwards(reversals: ModuleType) -> None:
 
 
 def test_the_motion_begins_and_ends_in_its_middle(reversals: ModuleType) -> None:
-    track = np.stack([np.zeros(200), np.cos(np.linspace(0, 2 * np.pi, 200))], axis=1)
+    track = np.cos(np.linspace(0, 2 * np.pi, 200))
     begins = set()
     for seed in range(40):
-        shown = track[reversals.way(track, np.random.default_rng(seed)), 1]
-        assert shown[0] == shown[-1] == pytest.approx(0, abs=0.05)
+        shown = track[reversals.way(track, np.random.default_rng(seed))]
+        assert shown[0] == shown[-1] == pytest.approx(0, abs=0.25)
         low, high = int(shown.argmin()), int(shown.argmax())
         assert low < high
-        assert shown[low] < -0.8
-        assert shown[high] > 0.8
+        assert shown[low] < -0.7
+        assert shown[high] > 0.7
         begins.add(int(np.flatnonzero(shown != shown[0])[0]))
     assert len(begins) > 15  # a frame's number tells nothing
 
