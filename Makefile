@@ -55,7 +55,7 @@ test: lint weights ## linters, types, layers and the whole test suite
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
 test-faults: $(READY) weights ## kill points, poison, the media zoo, fuzzing (a part of `make test`)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests/faults $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/faults $(PYTEST_ARGS)
 
 lint: $(READY) ## ruff (rules and format), mypy --strict, import-linter
 	$(BIN)/ruff check

@@ -7,10 +7,15 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # A shell starts background jobs with Ctrl-C ignored, which every process that a test starts would
 # inherit: then none of them could be interrupted.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# No test may fail because the machine was busy, and a run must be the same twice.
+settings.register_profile("sign-etl", deadline=None, derandomize=True)
+settings.load_profile("sign-etl")
 
 
 @pytest.fixture(scope="session")
