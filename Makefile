@@ -52,10 +52,11 @@ demo: $(DEMO_READY) libraries ## render a signer, build and verify a small data 
 	$(BIN)/sign-etl verify demo-build
 
 test: lint weights ## linters, types, layers and the whole test suite
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-faults: $(READY) weights ## kill points, poison, the media zoo, fuzzing (a part of `make test`)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/faults $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder tests/faults \
+		$(PYTEST_ARGS)
 
 lint: $(READY) ## ruff (rules and format), mypy --strict, import-linter
 	$(BIN)/ruff check

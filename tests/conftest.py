@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -30,8 +31,9 @@ def shared_data() -> Path:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For xdist: the tests of one file share a worker, and so do all that start Ray."""
+    """Files that take long come first, so that no worker is left alone with one at the end."""
+    slow: Counter[str] = Counter()
     for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            group = "ray" if item.get_closest_marker("ray") else item.nodeid.partition("::")[0]
-            item.add_marker(pytest.mark.xdist_group(group))
+        marks = sum(item.get_closest_marker(name) is not None for name in ("ray", "slow"))
+        slow[item.nodeid.partition("::")[0]] += marks
+    items.sort(key=lambda item: -slow[item.nodeid.partition("::")[0]])

@@ -17,7 +17,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 CONTENT = ("pipelines", "schemas", "training")
 NETWORK_FAULTS = ("error sending request", "Failed to fetch", "dns error", "Connection refused")
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("packaging")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -266,7 +265,7 @@ def test_limits_follow_the_settings() -> None:
     assert limits.file_bytes > 120 * 25 * 852 * 480 * 3 // 2
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs /dev/full")
 def test_full_disk_is_an_error_and_no_reject(normalise: Normalise, tmp_path: Path) -> None:
     source = write_video(tmp_path / "source.mp4")
     out = tmp_path / "out.mp4"

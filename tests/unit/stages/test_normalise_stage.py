@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from media import VideoSpec, truncate, write_video
 from tiny_run import make_clip, make_pipeline, make_setup
+from zoo_makers import write_heavy
 
 from sign_etl.core.canonical import sha256_file
 from sign_etl.schema.clip import Source
@@ -38,7 +39,8 @@ def stage(folder: Path) -> Iterator[NormaliseStage]:
 
 
 def item(path: Path, **facts: Any) -> Item:
-    source = SourceRef(sha256_file(path), path.stat().st_size, "mp4", str(path), owned=False)
+    container = {".mkv": "matroska"}.get(path.suffix, "mp4")
+    source = SourceRef(sha256_file(path), path.stat().st_size, container, str(path), owned=False)
     return Item(make_clip(path.stem, **facts), source)
 
 
@@ -140,9 +142,11 @@ def test_a_broken_file_is_kept_as_such(stage: NormaliseStage, tmp_path: Path, fo
     assert stage.look(item(path)) == ended
 
 
-def test_a_child_that_was_too_slow_is_not_held_against_the_bytes(video: Path, folder: Path) -> None:
+def test_a_child_that_was_too_slow_is_not_held_against_the_bytes(
+    tmp_path: Path, folder: Path
+) -> None:
     slow = settled(folder, timeout_s=0.001)
-    wanted = item(video, end_s=0.48)
+    wanted = item(write_heavy(tmp_path / "heavy.mkv", frames=240))
     before = store_entries(folder)
     ended = slow.run(wanted)
     slow.close()
