@@ -7,11 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from sign_etl.cli.frame import AsJson, Quiet, Settings, Verbose, command, complete_pipelines, group
+from sign_etl.cli.frame import AsJson, Quiet, Settings, Verbose, command, group
 from sign_etl.cli.lock import Locked, LockFile
+from sign_etl.cli.options import (
+    Annotations,
+    Jobs,
+    Media,
+    Out,
+    PipelineName,
+    RayAddress,
+    Runner,
+    StoreUrl,
+)
 from sign_etl.cli.output import Output
 from sign_etl.cli.progress import ProgressDisplay
-from sign_etl.cli.reports import tell_built, tell_plan, tell_problems
+from sign_etl.cli.reports import tell_built, tell_ended, tell_plan
 from sign_etl.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,21 +29,6 @@ if TYPE_CHECKING:
 
 app = group("build", "Build data sets.")
 
-Name = Annotated[
-    str,
-    typer.Argument(
-        metavar="NAME|FILE.yaml",
-        help="A bundled pipeline, a data set, or a pipeline file.",
-        autocompletion=complete_pipelines,
-    ),
-]
-Out = Annotated[
-    Path | None, typer.Option("--out", "-o", help="The build folder; default builds/NAME.")
-]
-Media = Annotated[
-    Path | None, typer.Option("--media", help="Folder with the files, instead of downloading.")
-]
-Annotations = Annotated[Path | None, typer.Option("--annotations", help="The annotation file.")]
 MediaKind = Annotated[
     Literal["raw", "trimmed"] | None,
     typer.Option("--media-kind", help="Whether --media holds whole videos or clips cut already."),
@@ -53,22 +48,8 @@ Shards = Annotated[
         "it publishes.",
     ),
 ]
-Runner = Annotated[
-    Literal["local", "ray"],
-    typer.Option("--runner", help="Processes of this machine, or a Ray cluster."),
-]
-RayAddress = Annotated[
-    str | None,
-    typer.Option("--ray-address", help="A running cluster (`auto`); default one of its own."),
-]
-StoreUrl = Annotated[
-    str | None, typer.Option("--store", help="Where finished work is kept; default the cache.")
-]
 Update = Annotated[
     bool, typer.Option("--update", help="Let another pipeline change the build that is there.")
-]
-Jobs = Annotated[
-    int | None, typer.Option("--jobs", "-j", min=1, help="Worker processes; default the CPUs.")
 ]
 AllowPrivate = Annotated[
     bool,
@@ -82,8 +63,6 @@ AllowPrivateHost = Annotated[
         help="Accept this one (name, address or network); may be repeated.",
     ),
 ]
-
-
 AcceptLicence = Annotated[
     list[str] | None,
     typer.Option(
@@ -105,7 +84,7 @@ AcceptLicence = Annotated[
     ),
 )
 def ingest(
-    name: Name,
+    name: PipelineName,
     out_path: Out = None,
     media: Media = None,
     annotations: Annotations = None,
@@ -165,26 +144,17 @@ def ingest(
         return
     with ProgressDisplay(out) as progress:
         result = ingest(request, progress=progress)
-    reply = Ingest(
-        build=str(result.build),
-        counts=dict(result.counts),
-        reasons=dict(result.reasons),
-        shards=result.shards,
-        size_bytes=result.size_bytes,
-        seconds=result.seconds,
+    reply = Ingest.of(
+        result,
         exit_code=result.exit_code,
-        problems=tuple(result.problems),
+        problems=result.problems,
         published=result.published,
         notes=result.notes,
     )
     out.data(reply.to_json(), schema=reply.command)
     out.names([reply.build])
     tell_built(out, reply)
-    for note in reply.notes:
-        out.warn(note)
-    tell_problems(out, [(problem, None) for problem in reply.problems])
-    if reply.exit_code:
-        raise typer.Exit(reply.exit_code)
+    tell_ended(out, reply)
 
 
 @command(
@@ -193,7 +163,7 @@ def ingest(
     examples=("sign-etl plan wlasl100", "sign-etl plan folder --media clips --limit 100 --json"),
 )
 def plan(
-    name: Name,
+    name: PipelineName,
     out_path: Out = None,
     media: Media = None,
     annotations: Annotations = None,
@@ -216,13 +186,8 @@ def plan(
         media_kind=media_kind,
         limit=limit,
         splits=tuple(split or ()),
-        runner="local",
-        ray_address=None,
         store=store,
-        update=False,
         settings=tuple(settings or ()),
-        jobs=None,
-        allow_private_hosts=(),
     )
     _tell_plan(Output.of(as_json=as_json), request)
 
@@ -248,13 +213,8 @@ def demo(
     out = Output.of(as_json=as_json, quiet=quiet)
     with ProgressDisplay(out) as progress:
         result = demo(out_path, store=store, jobs=jobs, progress=progress)
-    reply = Demo(
-        build=str(result.build),
-        counts=dict(result.counts),
-        reasons=dict(result.reasons),
-        shards=result.shards,
-        size_bytes=result.size_bytes,
-        seconds=result.seconds,
+    reply = Demo.of(
+        result,
         sheet=str(result.sheet),
         backend=result.backend,
         error_px=None if result.error_px is None else dict(result.error_px),

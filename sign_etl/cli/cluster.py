@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from sign_etl.cli.frame import AsJson, Quiet, Settings, Verbose, command, complete_pipelines, group
+from sign_etl.cli.frame import AsJson, Quiet, Settings, Verbose, command, group
+from sign_etl.cli.options import PipelineName
 from sign_etl.cli.output import Output
 
 app = group("cluster", "Batch jobs: a build on SLURM or Kubernetes.")
@@ -28,14 +29,7 @@ def render(
     target: Annotated[
         Literal["slurm", "kuberay"], typer.Argument(help="Which system the files are for.")
     ],
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="NAME|FILE.yaml",
-            help="A bundled pipeline, a data set, or a pipeline file.",
-            autocompletion=complete_pipelines,
-        ),
-    ],
+    name: PipelineName,
     build: Annotated[
         str, typer.Option("--build", help="The build folder, where every node sees it.")
     ],

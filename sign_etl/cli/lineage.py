@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sign_etl.cli.frame import AsJson, Quiet, Verbose, command, group
+from sign_etl.cli.options import BuildFolder, Jobs, RayAddress, Runner
 from sign_etl.cli.output import Output, count_text, size_text
 from sign_etl.cli.progress import ProgressDisplay
-from sign_etl.cli.reports import tell_built, tell_problems
+from sign_etl.cli.reports import tell_built, tell_ended
 from sign_etl.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 app = group("lineage", "Where clips come from, and where they go.")
 
-Build = Annotated[Path, typer.Argument(metavar="BUILD", help="The build folder.")]
 SHOWN_CLIPS = 50
 
 
@@ -32,7 +31,7 @@ SHOWN_CLIPS = 50
     ),
 )
 def why(
-    build: Build,
+    build: BuildFolder,
     key: Annotated[
         str | None, typer.Argument(metavar="[KEY]", help="Of a clip, written or not.")
     ] = None,
@@ -75,7 +74,7 @@ def why(
     ),
 )
 def retry(
-    build: Build,
+    build: BuildFolder,
     only: Annotated[
         list[str] | None,
         typer.Option(
@@ -84,17 +83,9 @@ def retry(
             help="Only rejects with this reason; may be repeated; default all that may come back.",
         ),
     ] = None,
-    runner: Annotated[
-        Literal["local", "ray"],
-        typer.Option("--runner", help="Processes of this machine, or a Ray cluster."),
-    ] = "local",
-    ray_address: Annotated[
-        str | None,
-        typer.Option("--ray-address", help="A running cluster (`auto`); default one of its own."),
-    ] = None,
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", min=1, help="Worker processes; default the CPUs.")
-    ] = None,
+    runner: Runner = "local",
+    ray_address: RayAddress = None,
+    jobs: Jobs = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
@@ -118,17 +109,12 @@ def retry(
             progress=progress,
         )
     result = done.result
-    reply = Retry(
-        build=str(build),
+    reply = Retry.of(
+        result,
         tried=done.tried,
         came_back=done.came_back,
-        counts=dict(result.counts),
-        reasons=dict(result.reasons),
-        shards=result.shards,
-        size_bytes=result.size_bytes,
-        seconds=result.seconds,
         exit_code=result.exit_code,
-        problems=tuple(result.problems),
+        problems=result.problems,
     )
     out.data(reply.to_json(), schema=reply.command)
     out.names([reply.build])
@@ -137,9 +123,7 @@ def retry(
         return
     out.text(f"{reply.came_back:,} of {count_text(reply.tried, 'clip')} came back")
     tell_built(out, reply)
-    tell_problems(out, [(problem, None) for problem in reply.problems])
-    if reply.exit_code:
-        raise typer.Exit(reply.exit_code)
+    tell_ended(out, reply)
 
 
 @command(
@@ -151,7 +135,7 @@ def retry(
     ),
 )
 def revoke(
-    build: Build,
+    build: BuildFolder,
     sources: Annotated[
         list[str] | None,
         typer.Argument(metavar="[SOURCE]...", help="Ids of sources, with all their clips."),

@@ -10,7 +10,7 @@ import typer
 from sign_etl.cli.output import Output, count_text, size_text, time_text
 
 if TYPE_CHECKING:
-    from sign_etl.schema.build_replies import Demo, Ingest, Plan
+    from sign_etl.schema.build_replies import Built, Ingest, Plan
     from sign_etl.schema.lineage_replies import Retry
     from sign_etl.schema.replies import CheckedPart
 
@@ -35,7 +35,16 @@ def tell_checked(out: Output, files: Sequence[CheckedPart], *, exit_code: int) -
         raise typer.Exit(exit_code)
 
 
-def tell_built(out: Output, reply: Ingest | Demo | Retry) -> None:
+def tell_ended(out: Output, reply: Ingest | Retry) -> None:
+    """Tell what exceeds the policy, and end the process with the exit code of the run."""
+    for note in getattr(reply, "notes", ()):
+        out.warn(note)
+    tell_problems(out, [(problem, None) for problem in reply.problems])
+    if reply.exit_code:
+        raise typer.Exit(reply.exit_code)
+
+
+def tell_built(out: Output, reply: Built) -> None:
     """Tell what was built, what was rejected and why, and how to look at it."""
     from sign_etl.schema.build_replies import Ingest
 

@@ -18,11 +18,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from sign_etl.core.errors import DiskError
-from sign_etl.core.guard import Breach, Guard, Limits
+from sign_etl.core.guard import Guard, Limits
 from sign_etl.schema.keypoint_set import KeypointSet
-from sign_etl.schema.outcome import Reason, Reject, StageName
+from sign_etl.schema.outcome import Reject, StageName
 from sign_etl.schema.pipeline import NormaliseConfig
+from sign_etl.schema.verdict import verdict
 
 VERSION: Final = "1"
 """Part of every fingerprint: another output means another version."""
@@ -101,33 +101,9 @@ def import_keypoints(
         },
         wall_s=LIMITS.wall_s + size_bytes / _SLOWEST_BYTES_PER_S,
     )
-    outcome = _outcome(reply, out)
-    if isinstance(outcome, Reject):
-        out.unlink(missing_ok=True)
-    return outcome
+    return verdict(reply, StageName.IMPORT, out)
 
 
 def choices(config: NormaliseConfig) -> dict[str, Any]:
     """What of `normalise` decides about imported keypoints."""
     return config.model_dump(include={"min_duration_s", "max_duration_s", "fps_mismatch"})
-
-
-def _outcome(reply: Any, out: Path) -> dict[str, Any] | Reject:
-    if isinstance(reply, Breach):
-        return _reject(Reason(reply.reason), reply.detail)
-    match reply:
-        case {"facts": dict(facts)} if out.is_file():
-            return facts
-        case {"reject": {"reason": str(reason), "detail": str(detail)}} if reason in set(Reason):
-            return _reject(Reason(reason), detail)
-        case {"no_space": True}:
-            out.unlink(missing_ok=True)
-            raise DiskError(
-                f"no space left on the disk of {out.parent}",
-                hint="free some space and run the same command again: what is done is kept",
-            )
-    return _reject(Reason.CRASHED, "an answer that makes no sense")
-
-
-def _reject(reason: Reason, detail: str) -> Reject:
-    return Reject(StageName.IMPORT, reason, detail)

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any, Self
+
 from sign_etl.schema.replies import Part, Reply
+from sign_etl.schema.report_parts import (
+    DriftPart,
+    GroupPart,
+    HistogramPart,
+    LinksPart,
+    PoseQualityPart,
+    ThroughputPart,
+)
 
 
-class Ingest(Reply):
-    """`ingest`."""
+class Built(Reply):
+    """What every command that builds tells."""
 
-    command = "ingest"
     build: str
     counts: dict[str, int]
     """Clips by outcome."""
@@ -17,6 +26,25 @@ class Ingest(Reply):
     shards: int
     size_bytes: int
     seconds: float
+
+    @classmethod
+    def of(cls, made: Any, **others: Any) -> Self:
+        """The reply for `made`, which has these facts, with what the command adds."""
+        return cls(
+            build=str(made.build),
+            counts=dict(made.counts),
+            reasons=dict(made.reasons),
+            shards=made.shards,
+            size_bytes=made.size_bytes,
+            seconds=made.seconds,
+            **others,
+        )
+
+
+class Ingest(Built):
+    """`ingest`."""
+
+    command = "ingest"
     exit_code: int
     problems: tuple[str, ...]
     published: bool = True
@@ -25,16 +53,10 @@ class Ingest(Reply):
     """What differs from the lock and may."""
 
 
-class Demo(Reply):
+class Demo(Built):
     """`demo`."""
 
     command = "demo"
-    build: str
-    counts: dict[str, int]
-    reasons: dict[str, int]
-    shards: int
-    size_bytes: int
-    seconds: float
     sheet: str
     """Picture of some clips with their skeletons."""
     backend: str
@@ -290,3 +312,21 @@ class Report(Reply):
     size_bytes: int
     """Of all shards."""
     hygiene: HygienePart
+    clip_lengths: HistogramPart | None = None
+    """Written clips by their length in seconds."""
+    class_sizes: HistogramPart | None = None
+    """Classes by the number of their written clips."""
+    poorest_classes: tuple[GroupPart, ...] = ()
+    """Those with the fewest written clips, the ones without any first."""
+    largest_signers: tuple[GroupPart, ...] = ()
+    """Those with the most written clips."""
+    poses: tuple[PoseQualityPart, ...] | None = None
+    """Keypoints over the course of the clips; null where they were not read."""
+    throughput: ThroughputPart | None = None
+    """Where the time of the runs went; null where the events are missing."""
+    links: LinksPart | None = None
+    """Null where no clip has an address, or the lock, which knows them, is missing."""
+    drift: DriftPart | None = None
+    """How it differs from the build that was named with --against."""
+    page: str | None = None
+    """The HTML file that was written."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sign_etl.schema.build_replies import Built
 from sign_etl.schema.replies import Part, ProblemPart, Reply
 
 
@@ -116,20 +117,14 @@ class LockMerge(Reply):
     conflicts: tuple[ConflictPart, ...]
 
 
-class Retry(Reply):
+class Retry(Built):
     """`retry`."""
 
     command = "retry"
-    build: str
     tried: int
     """Clips that were tried again."""
     came_back: int
     """Those of them that are samples now."""
-    counts: dict[str, int]
-    reasons: dict[str, int]
-    shards: int
-    size_bytes: int
-    seconds: float
     exit_code: int
     problems: tuple[str, ...]
 

@@ -27,6 +27,7 @@ from sign_etl.media.outline import cut_short
 from sign_etl.media.sniff import DEMUXERS
 from sign_etl.schema.outcome import Reason, Reject, StageName
 from sign_etl.schema.pipeline import NormaliseConfig
+from sign_etl.schema.verdict import verdict
 
 Normalise = Callable[..., Any]
 
@@ -279,7 +280,7 @@ def test_full_disk_is_an_error_and_no_reject(normalise: Normalise, tmp_path: Pat
     [None, [], {}, {"facts": 1}, {"facts": {}}, {"reject": {"reason": "bored", "detail": ""}}],
 )
 def test_child_that_talks_nonsense(reply: Any, tmp_path: Path) -> None:
-    outcome = stage._outcome(reply, tmp_path / "out.mp4")
+    outcome = verdict(reply, StageName.NORMALISE, tmp_path / "out.mp4")
     assert outcome == Reject(StageName.NORMALISE, Reason.CRASHED, "an answer that makes no sense")
 
 

@@ -61,7 +61,7 @@ def test_every_reply_model_is_published() -> None:
     def below(kind: type[Reply]) -> set[type[Reply]]:
         return {kind for sub in kind.__subclasses__() for kind in {sub, *below(sub)}}
 
-    assert set(REPLIES) == below(Reply)
+    assert set(REPLIES) == {kind for kind in below(Reply) if "command" in vars(kind)}
     assert len({reply.command for reply in REPLIES}) == len(REPLIES)
 
 
