@@ -12,7 +12,7 @@ import pyarrow.json as pj
 
 from sign_etl.run.journal import JOURNAL, PART_JOURNALS
 from sign_etl.schema.outcome import Reason, Reject, StageName
-from sign_etl.schema.tables import numbers
+from sign_etl.schema.tables import column, numbers
 
 _LINES = pa.schema(
     [
@@ -44,18 +44,17 @@ def read_ends(state: Path, keys: pa.ChunkedArray) -> Counter[Reject | None]:
     codes = numbers(lines["key"].combine_chunks().dictionary_encode().indices)
     # `unique` gives the first place of each code; of the reversed column that is the last one.
     _, last = np.unique(codes[::-1], return_index=True)
-    rejects = lines["reject"].combine_chunks().take(pa.array(len(codes) - 1 - last))
-    found = pa.table({"stage": rejects.field("stage"), "reason": rejects.field("reason")}).group_by(
-        ["stage", "reason"], use_threads=False
-    )
-    return Counter(
-        {
-            Reject(StageName(row["stage"]), Reason(row["reason"])) if row["reason"] else None: row[
-                "count_all"
-            ]
-            for row in found.aggregate([([], "count_all")]).to_pylist()
-        }
-    )
+    rejects = lines["reject"].combine_chunks().take(column(len(codes) - 1 - last))
+    # Not `group_by`, which loads pandas, for a second or two.
+    stages = rejects.field("stage").dictionary_encode(null_encoding="encode")
+    reasons = rejects.field("reason").dictionary_encode(null_encoding="encode")
+    of_stage, of_reason = stages.dictionary.to_pylist(), reasons.dictionary.to_pylist()
+    pairs = numbers(stages.indices).astype(np.int64) * len(of_reason) + numbers(reasons.indices)
+    found: Counter[Reject | None] = Counter()
+    for pair, count in zip(*np.unique(pairs, return_counts=True), strict=True):
+        stage, reason = of_stage[pair // len(of_reason)], of_reason[pair % len(of_reason)]
+        found[Reject(StageName(stage), Reason(reason)) if reason else None] += int(count)
+    return found
 
 
 def _read(path: Path) -> pa.Table | None:

@@ -112,15 +112,25 @@ def write_table(path: Path, table: pa.Table) -> None:
         )
 
 
-def numbers(column: pa.Array | pa.ChunkedArray) -> NDArray[Any]:
+def numbers(values: pa.Array | pa.ChunkedArray) -> NDArray[Any]:
     """A column of numbers without nulls as numpy sees it; read-only, shared where possible.
 
     `to_numpy` would import pandas where it is installed: a second and 60 MB in every worker.
     """
-    if isinstance(column, pa.ChunkedArray):
-        column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
-    values: NDArray[Any] = np.from_dlpack(column)
-    return values
+    if isinstance(values, pa.ChunkedArray):
+        values = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
+    array: NDArray[Any] = np.from_dlpack(values)
+    return array
+
+
+def column(values: NDArray[Any]) -> pa.Array:
+    """Numbers as a column without nulls; memory is shared.
+
+    `pa.array` would import pandas, as in `numbers`.
+    """
+    values = np.ascontiguousarray(values)
+    kind = pa.from_numpy_dtype(values.dtype)
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
 
 
 def read_table(path: Path, expected: pa.Schema, columns: tuple[str, ...] | None = None) -> pa.Table:
@@ -129,10 +139,12 @@ def read_table(path: Path, expected: pa.Schema, columns: tuple[str, ...] | None 
     Raises:
         ValueError: another schema name or other columns.
     """
-    schema = pq.read_schema(path)
-    name = (schema.metadata or {}).get(b"schema", b"").decode()
-    wanted = expected.metadata[b"schema"].decode()
-    if name != wanted or not schema.equals(expected, check_metadata=False):
-        raise ValueError(f"{path.name} is `{name or 'no sign-etl table'}`, not `{wanted}`")
-    table = pq.read_table(path, columns=list(columns) if columns else None)
+    # Not `pq.read_table`: it loads pyarrow.dataset, and that loads pandas, for a second or two.
+    with pq.ParquetFile(path) as file:
+        schema = file.schema_arrow
+        name = (schema.metadata or {}).get(b"schema", b"").decode()
+        wanted = expected.metadata[b"schema"].decode()
+        if name != wanted or not schema.equals(expected, check_metadata=False):
+            raise ValueError(f"{path.name} is `{name or 'no sign-etl table'}`, not `{wanted}`")
+        table = file.read(columns=list(columns) if columns else None)
     return table.replace_schema_metadata(schema.metadata)
