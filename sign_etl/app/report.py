@@ -10,9 +10,14 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from sign_etl.app.between import between
+from sign_etl.app.dead_links import links
+from sign_etl.app.report_groups import class_sizes, clip_lengths, largest_signers, poorest_classes
+from sign_etl.app.throughput import throughput
 from sign_etl.core.errors import UsageError, VerifyError, near_miss
 from sign_etl.reader import Build, open_build
 from sign_etl.reader.hygiene import EXAMPLES, Hygiene, examine
+from sign_etl.reader.pose_quality import PoseQuality, pose_quality
 from sign_etl.schema.build_replies import (
     ClassesPart,
     FunnelPart,
@@ -22,6 +27,7 @@ from sign_etl.schema.build_replies import (
     SpreadPart,
 )
 from sign_etl.schema.outcome import Outcome, StageName
+from sign_etl.schema.report_parts import CurvePart, PoseQualityPart
 
 Finding = Literal["leaks", "signers", "classes"]
 """What `--fail-on` may name."""
@@ -30,20 +36,39 @@ SIZES = 8
 """So many sizes of pictures are named."""
 
 
-def report(build: Path, *, poses: bool = True, examples: int = EXAMPLES) -> Report:
+def report(
+    build: Path, *, poses: bool = True, examples: int = EXAMPLES, against: Path | None = None
+) -> Report:
     """Everything that can be said about a finished build.
 
     Args:
         build: its folder.
-        poses: look for near-identical clips too; reads all keypoints.
+        poses: look for near-identical clips too and at the keypoints over time; reads them all.
         examples: how many findings of a kind are named.
+        against: another build that it is compared with.
 
     Raises:
         UsageError: the folder is no build.
         VerifyError: the build is unfinished or damaged.
     """
     with open_build(build) as opened:
-        return _report(opened, examine(opened, poses=poses, examples=examples))
+        return report_of(opened, poses=poses, examples=examples, against=against)
+
+
+def report_of(
+    build: Build, *, poses: bool = True, examples: int = EXAMPLES, against: Path | None = None
+) -> Report:
+    """As `report`, of an open build."""
+    here = _report(
+        build,
+        examine(build, poses=poses, examples=examples),
+        tuple(map(_quality_part, pose_quality(build))) if poses else None,
+    )
+    if against is None:
+        return here
+    with open_build(against) as other:
+        there = report_of(other, poses=poses, examples=0)
+        return here.model_copy(update={"drift": between(build, other, here, there)})
 
 
 def finding_kinds(words: Collection[str]) -> tuple[Finding, ...]:
@@ -110,7 +135,23 @@ def hygiene_part(found: Hygiene) -> HygienePart:
     return HygienePart.model_validate({**asdict(found), "leaks": found.leaks})
 
 
-def _report(build: Build, hygiene: Hygiene) -> Report:
+def _quality_part(found: PoseQuality) -> PoseQualityPart:
+    return PoseQualityPart(
+        backend=found.backend,
+        layout=found.layout,
+        clips=found.clips,
+        curves=tuple(
+            CurvePart(
+                part=curve.part,
+                score=tuple(round(v, 4) if np.isfinite(v) else None for v in curve.score.tolist()),
+                missing=tuple(round(value, 4) for value in curve.missing.tolist()),
+            )
+            for curve in found.curves
+        ),
+    )
+
+
+def _report(build: Build, hygiene: Hygiene, quality: tuple[PoseQualityPart, ...] | None) -> Report:
     manifest = build.manifest
     index = build.index
     seconds = [
@@ -151,6 +192,13 @@ def _report(build: Build, hygiene: Hygiene) -> Report:
         sizes=_most_frequent(sizes, SIZES),
         size_bytes=sum(shard.size_bytes for shard in manifest.shards),
         hygiene=hygiene_part(hygiene),
+        clip_lengths=clip_lengths(seconds),
+        class_sizes=class_sizes(build),
+        poorest_classes=poorest_classes(build),
+        largest_signers=largest_signers(build),
+        poses=quality,
+        throughput=throughput(build.path),
+        links=links(build),
     )
 
 

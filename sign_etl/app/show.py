@@ -1,8 +1,9 @@
-"""`sign-etl show BUILD`: a contact sheet of a build, or one clip large."""
+"""`sign-etl show`: clips of a build as a picture, a film, a timeline, or in the terminal."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 SHEET_FRAMES = 6
 CLIP_FRAMES = 12
+TERMINAL_COLUMNS = 22
+"""Characters of a frame in the terminal."""
+FILMS = (".mp4", ".gif")
 
 
 def show(
@@ -25,19 +29,22 @@ def show(
     clips: int = 6,
     frames: int | None = None,
     backends: tuple[str, ...] = (),
+    timeline: bool = False,
 ) -> Path:
-    """Write a PNG that shows clips of a build with their keypoints.
+    """Write a picture or a film that shows clips of a build with their keypoints.
 
     Args:
-        build: the build folder.
-        out: the picture; in a folder, it is named after the build.
+        build: the build folder, or one shard in it: then only its clips are shown.
+        out: the PNG, or a film of one clip where it ends with `.mp4` or `.gif`; in a folder, a
+            PNG is named after the build.
         key: show this clip alone and large.
         clips: how many clips otherwise, spread over splits and labels.
         frames: frames of each clip; default 6, and 12 for one clip.
-        backends: whose keypoints, one row each; default all of the build.
+        backends: whose keypoints, one row each (in a film side by side); default all of the build.
+        timeline: draw the scores of one clip over its frames instead.
 
     Returns:
-        Path of the written picture.
+        Path of the written file.
 
     Raises:
         UsageError: no build, no such clip or backend, nothing to show.
@@ -46,16 +53,78 @@ def show(
     frames = (CLIP_FRAMES if key else SHEET_FRAMES) if frames is None else frames
     if clips < 1 or frames < 1:
         raise UsageError("nothing to show: --clips and --frames begin at 1")
-    target = out / f"{build.name or 'build'}.png" if out.is_dir() else out
-    with open_build(build) as opened:
-        picture = _draw(opened, key, clips, frames, backends)
-    write_bytes(target, picture)
+    folder, shard = _build_and_shard(build)
+    target = out / f"{folder.name or 'build'}.png" if out.is_dir() else out
+    with open_build(folder) as opened:
+        rows = _rows(opened, backends)
+        if target.suffix.lower() in FILMS:
+            written = _film(opened, _one(opened, key, shard), rows, target.suffix.lower())
+        elif timeline:
+            written = _timeline(opened, _one(opened, key, shard), rows)
+        elif key:
+            written = _png(_clip_page(opened, opened.sample(key), rows, frames))
+        else:
+            written = _png(_sheet(opened, rows, _chosen(opened, shard, clips), frames))
+    write_bytes(target, written)
     return target
 
 
-def _draw(
-    build: Build, key: str | None, clips: int, frames: int, backends: tuple[str, ...]
-) -> bytes:
+def show_lines(
+    build: Path,
+    *,
+    columns: int,
+    key: str | None = None,
+    clips: int = 3,
+    backends: tuple[str, ...] = (),
+    colour: bool = True,
+) -> Iterator[tuple[str, bool]]:
+    """Clips as lines of characters for a terminal: frames with skeletons, and the timeline.
+
+    Args:
+        build: as for `show`.
+        columns: characters of a line.
+        key: this clip alone.
+        clips: how many otherwise.
+        backends: whose keypoints; default all of the build.
+        colour: whether the terminal has colours.
+
+    Yields:
+        Lines, and whether they are a picture of ours; the others hold texts of strangers.
+
+    Raises:
+        UsageError: no build, no such clip or backend.
+        VerifyError: the build is unfinished or damaged.
+    """
+    from sign_etl.viz.pose_timeline import lanes, timeline_lines
+    from sign_etl.viz.strip import label_of
+
+    folder, shard = _build_and_shard(build)
+    with open_build(folder) as opened:
+        rows = _rows(opened, backends)
+        for number, each in enumerate([key] if key else _chosen(opened, shard, clips)):
+            sample = opened.sample(each)
+            if number:
+                yield "", False
+            yield f"{label_of(sample)} · {sample.split} · {sample.key}", False
+            for row in rows:
+                if len(rows) > 1:
+                    yield f"{row}:", False
+                for line in _terminal_strip(opened, sample, row, columns, colour):
+                    yield line, True
+            named = [row for row in rows if row is not None]
+            for line in timeline_lines(lanes(opened, sample, named), columns):
+                yield line, False
+
+
+def _build_and_shard(path: Path) -> tuple[Path, str | None]:
+    """The build folder and, where a tar of it is named, the shard as the index calls it."""
+    if path.suffix != ".tar":
+        return path, None
+    where = path.absolute()
+    return where.parent.parent, f"{where.parent.name}/{where.name}"
+
+
+def _rows(build: Build, backends: tuple[str, ...]) -> tuple[str | None, ...]:
     for backend in backends:
         build.require_backend(backend)
     if not len(build):
@@ -63,14 +132,72 @@ def _draw(
             "the build has no samples",
             hint=f"`sign-etl status {build.path}` says what became of its clips",
         )
-    rows: tuple[str | None, ...] = backends or build.backends or (None,)
-    if key:
-        sheet = _clip_page(build, build.sample(key), rows, frames)
-    else:
-        sheet = _sheet(build, rows, clips, frames)
+    return backends or build.backends or (None,)
+
+
+def _chosen(build: Build, shard: str | None, clips: int) -> list[str]:
+    from sign_etl.viz.choose import choose_clips
+
+    index = build.index
+    if shard is not None:
+        import pyarrow.compute as pc
+
+        index = index.filter(pc.equal(index["shard"], shard))
+        if not len(index):
+            raise UsageError(
+                f"the build has no shard `{shard}`", hint=f"look into {build.path} for its tars"
+            )
+    return choose_clips(index, clips)
+
+
+def _one(build: Build, key: str | None, shard: str | None) -> Sample:
+    return build.sample(key if key is not None else _chosen(build, shard, 1)[0])
+
+
+def _png(picture: Image) -> bytes:
     buffer = io.BytesIO()
-    sheet.save(buffer, "PNG")
+    picture.save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def _film(build: Build, sample: Sample, rows: tuple[str | None, ...], suffix: str) -> bytes:
+    from sign_etl.viz.overlay_video import GIF_HEIGHT, as_gif, as_mp4, overlay_frames
+
+    if suffix == ".mp4":
+        return as_mp4(overlay_frames(build, sample, rows), sample.fps)
+    return as_gif(overlay_frames(build, sample, rows, height=GIF_HEIGHT), sample.fps)
+
+
+def _timeline(build: Build, sample: Sample, rows: tuple[str | None, ...]) -> bytes:
+    from sign_etl.viz.pose_timeline import draw_timeline
+
+    named = [row for row in rows if row is not None]
+    if not named:
+        build.require_backend()
+    return _png(draw_timeline(build, sample, named))
+
+
+def _terminal_strip(
+    build: Build, sample: Sample, row: str | None, columns: int, colour: bool
+) -> list[str]:
+    from PIL import Image
+
+    from sign_etl.viz.choose import choose_frames
+    from sign_etl.viz.crop import WHOLE, signer_span, window
+    from sign_etl.viz.half_blocks import half_blocks
+    from sign_etl.viz.strip import make_strip
+
+    count = max(columns // TERMINAL_COLUMNS, 1)
+    tile = (160, 200)  # drawn large and made small, or thin bones would vanish
+    aspect = sample.width / sample.height
+    span = signer_span(build.keypoints(sample, row)) if row is not None else WHOLE
+    shown = window(span, aspect, tile[0] / tile[1])
+    strip = make_strip(build, sample, row, choose_frames(sample.frames, count), tile, shown=shown)
+    whole = Image.new("RGB", (tile[0] * len(strip.pictures), tile[1]))
+    for place, picture in enumerate(strip.pictures):
+        whole.paste(picture, (place * tile[0], (tile[1] - picture.height) // 2))
+    width = min(columns, TERMINAL_COLUMNS * len(strip.pictures))
+    return half_blocks(whole, width, colour=colour)
 
 
 def _clip_page(build: Build, sample: Sample, rows: tuple[str | None, ...], frames: int) -> Image:
@@ -85,13 +212,13 @@ def _clip_page(build: Build, sample: Sample, rows: tuple[str | None, ...], frame
     return draw_clip_page(label_of(sample), subtitle, strips, tile, legend=rows != (None,))
 
 
-def _sheet(build: Build, rows: tuple[str | None, ...], clips: int, frames: int) -> Image:
-    from sign_etl.viz.choose import choose_clips, choose_frames
+def _sheet(build: Build, rows: tuple[str | None, ...], keys: list[str], frames: int) -> Image:
+    from sign_etl.viz.choose import choose_frames
     from sign_etl.viz.contact_sheet import draw_sheet, tile_size
     from sign_etl.viz.crop import WHOLE, common_aspect, signer_span, window
     from sign_etl.viz.strip import make_strip
 
-    samples = [build.sample(key) for key in choose_clips(build.index, clips)]
+    samples = [build.sample(key) for key in keys]
     spans = [signer_span(build.keypoints(each, rows[0])) if rows[0] else WHOLE for each in samples]
     aspects = [sample.width / sample.height for sample in samples]
     tile = tile_size(common_aspect(zip(spans, aspects, strict=True)))

@@ -1,9 +1,9 @@
-"""`sign-etl status`, `verify`, `show` and `report`."""
+"""`sign-etl status`, `verify` and `report`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -17,8 +17,22 @@ app = group("look", "Look at builds.")
 Build = Annotated[Path, typer.Argument(metavar="BUILD", help="The build folder.")]
 
 
-@command(app, "status", examples=("sign-etl status builds/wlasl100",))
-def status(build: Build, as_json: AsJson = False, verbose: Verbose = 0) -> None:
+@command(
+    app,
+    "status",
+    examples=("sign-etl status builds/wlasl100", "sign-etl status builds/wlasl100 --watch"),
+)
+def status(
+    build: Build,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Look again and again until the run is over.")
+    ] = False,
+    every: Annotated[
+        float, typer.Option("--every", metavar="S", min=0.2, help="With --watch: each S seconds.")
+    ] = 2.0,
+    as_json: AsJson = False,
+    verbose: Verbose = 0,
+) -> None:
     """Tell how far a build is.
 
     Read from its files alone, whether a run is at work or not.
@@ -27,6 +41,16 @@ def status(build: Build, as_json: AsJson = False, verbose: Verbose = 0) -> None:
     from sign_etl.schema.build_replies import Status
 
     out = Output.of(as_json=as_json)
+    if watch:
+        from sign_etl.cli.watch import tell_watched
+
+        if as_json:
+            raise UsageError(
+                "--watch is for people",
+                hint="read .sign-etl/events.jsonl in the build, or call status --json again",
+            )
+        tell_watched(out, build, every_s=every)
+        return
     facts = status(build)
     out.data(Status.model_validate(facts).to_json(), schema=Status.command)
     out.facts(facts)
@@ -103,55 +127,12 @@ def verify(
 
 @command(
     app,
-    "show",
-    examples=(
-        "sign-etl show builds/wlasl100",
-        "sign-etl show builds/wlasl100 --key wlasl-book-0123456789ab --frames 16 --out book.png",
-    ),
-)
-def show(
-    build: Build,
-    out_path: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", help="The PNG; default NAME.png here."),
-    ] = None,
-    key: Annotated[str | None, typer.Option("--key", help="Only this clip.")] = None,
-    clips: Annotated[int, typer.Option("--clips", min=1, max=200, help="So many clips.")] = 6,
-    frames: Annotated[
-        int | None,
-        typer.Option("--frames", min=1, max=100, help="So many frames of each; default 6 or 12."),
-    ] = None,
-    backend: Annotated[
-        list[str] | None,
-        typer.Option("--backend", help="Draw this pose backend; may be repeated; default all."),
-    ] = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-) -> None:
-    """Draw clips of a build with their keypoints into one picture.
-
-    Its path is printed.
-    """
-    from sign_etl.app.show import show
-    from sign_etl.schema.build_replies import Show
-
-    out = Output.of(as_json=as_json, quiet=quiet)
-    path = out_path or Path.cwd()
-    picture = show(
-        build, out=path, key=key, clips=clips, frames=frames, backends=tuple(backend or ())
-    )
-    out.data(Show(picture=str(picture)).to_json(), schema=Show.command)
-    out.names([str(picture)])
-    out.text(str(picture))
-
-
-@command(
-    app,
     "report",
     examples=(
         "sign-etl report builds/wlasl100",
         "sign-etl report builds/wlasl100 --json --examples 1000",
+        "sign-etl report builds/wlasl100 --html",
+        "sign-etl report builds/new --against builds/old --html --out new.html",
         "sign-etl report builds/wlasl100 --fail-on leaks",
     ),
 )
@@ -172,6 +153,30 @@ def report(
     examples: Annotated[
         int, typer.Option("--examples", min=0, help="Name so many findings of each kind.")
     ] = 5,
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", metavar="BUILD", help="Tell how it differs from this build."),
+    ] = None,
+    html: Annotated[
+        bool, typer.Option("--html", help="Write one self-contained HTML file too.")
+    ] = False,
+    out_path: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="The HTML file; default report.html in the build."),
+    ] = None,
+    samples: Annotated[
+        int,
+        typer.Option(
+            "--samples", min=0, max=2000, help="With --html: so many clips with a picture."
+        ),
+    ] = 60,
+    pictures: Annotated[
+        Literal["auto", "frames", "skeletons"],
+        typer.Option(
+            "--pictures",
+            help="With --html: skeletons on the frames or alone; auto: by the licence.",
+        ),
+    ] = "auto",
     as_json: AsJson = False,
     verbose: Verbose = 0,
 ) -> None:
@@ -185,7 +190,20 @@ def report(
 
     out = Output.of(as_json=as_json)
     kinds = finding_kinds(fail_on or ())
-    reply = report(build, poses=not quick, examples=examples)
+    if html or out_path is not None:
+        from sign_etl.app.report_page import report_page
+
+        reply = report_page(
+            build,
+            out_path,
+            poses=not quick,
+            examples=examples,
+            against=against,
+            samples=samples,
+            pictures=pictures,
+        )
+    else:
+        reply = report(build, poses=not quick, examples=examples, against=against)
     out.data(reply.to_json(), schema=reply.command)
     tell_report(out, reply)
     found = findings(reply.hygiene, kinds)

@@ -38,7 +38,8 @@ SECTIONS: dict[str, dict[str, Leaf]] = {
             "Tell where a clip comes from, or what became of a source.",
         ),
         "lock": Leaf("lock", "Locks: which bytes stand behind each clip, dead ones too.", True),
-        "show": Leaf("look", "Draw clips of a build with their keypoints into one picture."),
+        "export": Leaf("export", "Write a build in the format of another system."),
+        "show": Leaf("show", "Draw clips with their keypoints: a picture, a film, or here."),
     },
     "Train on a build": {
         "train": Leaf("train", "Train a model by a recipe, or list the recipes."),

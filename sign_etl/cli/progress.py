@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 INTERVAL_S = 30.0
 BAR_CELLS = 20
 SHOWN_REASONS = 3
+ETA_FROM_S = 5.0
 
 
 class ProgressDisplay:
@@ -32,7 +33,7 @@ class ProgressDisplay:
     def __init__(self, out: Output) -> None:
         self._out = out
         self._shown = out.mode != "quiet" and not os.environ.get("SIGN_ETL_NO_PROGRESS")
-        self._interval_s = _interval_s()
+        self._interval_s = interval_s()
         self._next_s = 0.0
         self._last: Progress | None = None
         self._told = ""
@@ -85,9 +86,26 @@ def progress_line(snapshot: Progress) -> str:
         parts.append(f"{name} {stage.done}/{stage.total}{rejected}")
     done, planned = snapshot.shards
     parts.append(f"shards {done}/{planned}")
+    left_s = eta_s(snapshot)
+    if left_s is not None:
+        parts.append(f"ETA {time_text(left_s)}")
     if snapshot.reasons:
-        parts.append(_reasons(snapshot.reasons))
+        parts.append(ranked_reasons(snapshot.reasons))
     return "  ".join(parts)
+
+
+def eta_s(snapshot: Progress) -> float | None:
+    """Seconds until all clips are at their end, at the pace so far; None where that says nothing.
+
+    What the store had already counts too, so a resumed run begins too hopeful and mends.
+    """
+    if not snapshot.stages or snapshot.seconds < ETA_FROM_S:
+        return None
+    last = list(snapshot.stages.values())[-1]
+    ended = last.done + sum(stage.rejected for stage in snapshot.stages.values())
+    if not last.done or ended >= snapshot.total:
+        return None
+    return snapshot.seconds * (snapshot.total - ended) / ended
 
 
 def _table(snapshot: Progress) -> Any:
@@ -99,18 +117,21 @@ def _table(snapshot: Progress) -> Any:
         rejected = f"{stage.rejected} rejected" if stage.rejected else ""
         table.add_row(
             f"  {clean(name)}",
-            _bar(stage.done + stage.rejected, stage.total),
+            bar(stage.done + stage.rejected, stage.total),
             f"{stage.done}/{stage.total}",
             _rate(stage, snapshot.seconds),
             Text(rejected, style="yellow"),
         )
     done, planned = snapshot.shards
-    table.add_row("  shards", _bar(done, planned), f"{done}/{planned}", "", "")
-    table.add_row("", time_text(snapshot.seconds), "", "", Text(_reasons(snapshot.reasons)))
+    table.add_row("  shards", bar(done, planned), f"{done}/{planned}", "", "")
+    left_s = eta_s(snapshot)
+    eta = "" if left_s is None else f"ETA {time_text(left_s)}"
+    table.add_row("", time_text(snapshot.seconds), eta, "", Text(ranked_reasons(snapshot.reasons)))
     return table
 
 
-def _bar(done: int, total: int) -> str:
+def bar(done: int, total: int) -> str:
+    """A bar of characters."""
     full = BAR_CELLS * min(done, total) // total if total else 0
     return "█" * full + "░" * (BAR_CELLS - full)
 
@@ -119,13 +140,15 @@ def _rate(stage: StageProgress, seconds: float) -> str:
     return f"{stage.done / seconds:.1f}/s" if seconds >= 1 else ""
 
 
-def _reasons(reasons: Mapping[str, int]) -> str:
+def ranked_reasons(reasons: Mapping[str, int]) -> str:
+    """The most frequent reasons with their counts."""
     ranked = sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0]))
     shown = ", ".join(f"{reason} {count}" for reason, count in ranked[:SHOWN_REASONS])
     return shown + (", ..." if len(ranked) > SHOWN_REASONS else "")
 
 
-def _interval_s() -> float:
+def interval_s() -> float:
+    """Seconds between two plain lines."""
     try:
         return float(os.environ.get("SIGN_ETL_PROGRESS_S", INTERVAL_S))
     except ValueError:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         SharingPart,
         SpreadPart,
     )
+    from sign_etl.schema.report_parts import DriftPart
 
 
 def tell_report(out: Output, reply: Report) -> None:
@@ -56,6 +57,7 @@ def tell_report(out: Output, reply: Report) -> None:
     out.text("")
     tell_hygiene(out, reply.hygiene)
     out.text("")
+    _tell_course(out, reply)
     out.facts(
         {
             "licence": reply.licence,
@@ -64,6 +66,8 @@ def tell_report(out: Output, reply: Report) -> None:
             "language": reply.language,
         }
     )
+    if reply.page is not None:
+        out.text(f"page: {reply.page}")
 
 
 def tell_hygiene(out: Output, hygiene: HygienePart) -> None:
@@ -90,6 +94,54 @@ def tell_hygiene(out: Output, hygiene: HygienePart) -> None:
         counts = f"{one.annotated:,} not annotated there, {one.lost:,} lost on the way"
         out.text(f"classes missing in {one.split}: {one.annotated + one.lost:,} ({counts})")
         out.text(f"  {', '.join(one.examples)}")
+
+
+def _tell_course(out: Output, reply: Report) -> None:
+    """Keypoints, dead links, time and the other build, where they are known."""
+    from sign_etl.app.throughput import words
+
+    for quality in reply.poses or ():
+        missing = ", ".join(
+            f"{curve.part.replace('_', ' ')} {sum(curve.missing) / len(curve.missing):.1%}"
+            for curve in quality.curves
+        )
+        out.text(f"frames in which {quality.backend} found nothing: {missing}")
+    if reply.links is not None:
+        worst = ", ".join(
+            f"{host.host} {host.dead:,}" for host in reply.links.hosts[:3] if host.dead
+        )
+        out.text(
+            f"dead links: {reply.links.dead:,} of {reply.links.clips:,}"
+            + (f", most at {worst}" if worst else "")
+        )
+    limited = words(reply.throughput)
+    if limited:
+        out.text(f"of all runs, {limited}")
+    if reply.drift is not None:
+        _tell_drift(out, reply.drift)
+
+
+def _tell_drift(out: Output, drift: DriftPart) -> None:
+    out.text("")
+    out.text(f"against {drift.name} ({drift.build}):")
+    out.text(
+        f"  {drift.only_here:,} clips here only, {drift.only_there:,} there only; of "
+        f"{drift.both:,} written in both {drift.other_split:,} in another split, "
+        f"{drift.other_label:,} with another label, {drift.other_keypoints:,} with other keypoints"
+    )
+    for name, count in list(drift.moved.items())[:10]:
+        out.text(f"  {name}: {count:,}")
+    for choice in drift.choices[:10]:
+        out.text(f"  {choice}")
+    out.table(
+        ("measure", "here", "there"),
+        [
+            (one.name, *("-" if value is None else f"{value:g}" for value in (one.here, one.there)))
+            for one in drift.measures
+            if one.here != one.there
+        ],
+    )
+    out.text("")
 
 
 def _tell_funnel(out: Output, reply: Report) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -58,12 +59,22 @@ def tell_built(out: Output, reply: Built) -> None:
         f"{rejected:,} rejected"
     )
     tell_reasons(out, reply.reasons)
+    _tell_limit(out, reply)
     if waiting:
         out.text(f"{waiting:,} not done yet: the same command again goes on")
     if isinstance(reply, Ingest) and not reply.published:
         out.text("Not published yet: the same command without --shards does that")
     elif written:
         out.text(f"See them: sign-etl show {reply.build}")
+
+
+def _tell_limit(out: Output, reply: Built) -> None:
+    """Say what the run waited for; nothing of the sort where the store had everything."""
+    from sign_etl.app.throughput import throughput, words
+
+    limited = words(throughput(Path(reply.build), last=True))
+    if limited:
+        out.note(f"In {time_text(reply.seconds)} {limited}")
 
 
 def tell_reasons(out: Output, reasons: Mapping[str, int]) -> None:

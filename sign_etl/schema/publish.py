@@ -24,6 +24,7 @@ from sign_etl.core.files import write_bytes
 from sign_etl.schema import (
     bench_reply,
     build_replies,
+    export_replies,
     exported,
     index_reply,
     lineage_replies,
@@ -55,6 +56,8 @@ REPLIES: tuple[type[Reply], ...] = (
     index_reply.Index,
     build_replies.Ingest,
     build_replies.ClusterRender,
+    export_replies.Export,
+    export_replies.ExportFormats,
     build_replies.Plan,
     build_replies.Push,
     build_replies.Report,

@@ -1,0 +1,297 @@
+"""Sections of the report's page about what is unhealthy, where time went and who is to be cited."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePath
+from urllib.parse import urlsplit
+
+from sign_etl.schema.build_replies import CopiesPart, HygienePart, Report, SharingPart
+from sign_etl.schema.records import ManifestRecord
+from sign_etl.schema.report_parts import DriftPart, LinksPart, ThroughputPart
+from sign_etl.viz.page_elements import (
+    Html,
+    bar,
+    duration,
+    escaped,
+    facts,
+    foreign,
+    number,
+    paragraph,
+    percent,
+    section,
+    table,
+)
+
+
+def hygiene(found: HygienePart) -> Html:
+    """Copies, leaks across splits and missing classes."""
+    verdict = (
+        paragraph(f"{found.leaks:,} leaks: content that stands in more than one split.", kind="bad")
+        if found.leaks
+        else paragraph("No content was found in more than one split.", kind="good")
+    )
+    parts = [verdict]
+    if found.exact is None:
+        parts.append(paragraph("Identical clips are not known: the build has no lock of its own."))
+    else:
+        parts += _copies("Identical clips", found.exact)
+    if found.near is None:
+        parts.append(paragraph("Near-identical clips were not looked for."))
+    else:
+        parts.append(
+            paragraph(
+                f"Near-identical means: keypoints within {found.near.threshold:g} shoulder widths. "
+                f"{found.near.compared:,} clips were compared, {found.near.skipped:,} cannot be."
+            )
+        )
+        parts += _copies("Near-identical clips", found.near.copies)
+    parts += _sharing("Sources in more than one split", "Source", found.sources)
+    parts += _sharing("Signers in more than one split", "Signer", found.signers)
+    if found.missing:
+        parts.append(
+            table(
+                "Classes without a clip in a split",
+                ("Split", "Not annotated", "Lost", "Such as"),
+                [
+                    (
+                        foreign(one.split),
+                        number(one.annotated),
+                        number(one.lost),
+                        Html(", ".join(foreign(name) for name in one.examples)),
+                    )
+                    for one in found.missing
+                ],
+                numeric=(1, 2),
+            )
+        )
+    else:
+        parts.append(paragraph("Every class has a clip in every split."))
+    return section("hygiene", "Duplicates and leaks", *parts)
+
+
+def _copies(title: str, copies: CopiesPart) -> Iterator[Html]:
+    if not copies.pairs:
+        yield paragraph(f"{title}: none.")
+        return
+    yield paragraph(
+        f"{title}: {copies.pairs:,} pairs of {copies.clips:,} clips, {copies.across_splits:,} "
+        f"across splits, {copies.other_label:,} with different labels."
+    )
+    if copies.examples:
+        yield table(
+            f"{title}: {len(copies.examples):,} of {copies.pairs:,} pairs",
+            ("Clip", "Split", "Label", "Copy", "Split", "Label", "Distance"),
+            [
+                (
+                    foreign(pair.first),
+                    foreign(pair.splits[0]),
+                    foreign(pair.labels[0] or "–"),
+                    foreign(pair.second),
+                    foreign(pair.splits[1]),
+                    foreign(pair.labels[1] or "–"),
+                    "same bytes" if pair.distance is None else number(pair.distance, 3),
+                )
+                for pair in copies.examples
+            ],
+            numeric=(6,),
+        )
+
+
+def _sharing(title: str, head: str, sharing: SharingPart) -> Iterator[Html]:
+    if not sharing.total:
+        yield paragraph(f"{title}: none.")
+        return
+    yield paragraph(f"{title}: {sharing.total:,}, with {sharing.clips:,} clips.")
+    if sharing.examples:
+        yield table(
+            f"{title}: {len(sharing.examples):,} of {sharing.total:,}",
+            (head, "Clips by split"),
+            [
+                (
+                    foreign(one.name),
+                    ", ".join(f"{split} {count:,}" for split, count in one.splits.items()),
+                )
+                for one in sharing.examples
+            ],
+        )
+
+
+def drift(found: DriftPart) -> Html:
+    """How the build differs from another one."""
+    words = paragraph(
+        Html(
+            # The folder's name alone: the page may be passed on, the path is nobody's business.
+            f"Held against {foreign(found.name)} ({foreign(PurePath(found.build).name)}): "
+            + ("the same plan." if found.same_plan else "another plan.")
+        )
+    )
+    counts = facts(
+        [
+            ("Requested here only", number(found.only_here)),
+            ("Requested there only", number(found.only_there)),
+            ("Written in both", number(found.both)),
+            ("of these in another split", number(found.other_split)),
+            ("with another label", number(found.other_label)),
+            ("with other keypoints", number(found.other_keypoints)),
+            ("Distance of the class shares (0 to 1)", number(found.class_distance, 3)),
+            ("Distance of the lengths (0 to 1)", number(found.length_distance, 3)),
+        ]
+    )
+    measures = table(
+        "Numbers of both builds",
+        ("Measure", "Here", "There", "Difference"),
+        [
+            (one.name, _exact(one.here), _exact(one.there), _difference(one.here, one.there))
+            for one in found.measures
+        ],
+        numeric=(1, 2, 3),
+    )
+    parts = [words, counts, measures]
+    if found.moved:
+        parts.append(
+            table(
+                "Clips with another outcome",
+                ("Outcome", "Clips"),
+                [(name, number(count)) for name, count in found.moved.items()],
+                numeric=(1,),
+            )
+        )
+    if found.choices:
+        items = "".join(f"<li>{foreign(choice)}</li>" for choice in found.choices)
+        parts.append(Html(f"<h3>Choices and versions that differ</h3><ul>{items}</ul>"))
+    return section("drift", "Against another build", *parts)
+
+
+def throughput(found: ThroughputPart | None) -> Html:
+    """Each stage's rate against what its workers could do."""
+    title = "Throughput"
+    if found is None or not found.stages:
+        return section(
+            "throughput", title, paragraph("Nothing is known: no stage has left events here.")
+        )
+    limit = (
+        f" The stage that the others waited for was {found.limit}: its workers were busy "
+        f"{100 * found.limit_busy:.0f} % of the time."
+        if found.limit
+        else ""
+    )
+    runs = f"{found.runs:,} run{'' if found.runs == 1 else 's'}"
+    return section(
+        "throughput",
+        title,
+        paragraph(f"{runs}, {duration(found.seconds)} together.{limit}"),
+        table(
+            "Work by stage",
+            ("Stage", "Clips", "Workers", "Work", "Reached", "Limit", "Busy", ""),
+            [
+                (
+                    stage.stage,
+                    number(stage.clips),
+                    number(stage.workers),
+                    duration(stage.seconds),
+                    f"{stage.clips_per_s:.2f}/s",
+                    f"{stage.most_per_s:.2f}/s",
+                    percent(stage.busy),
+                    bar(stage.busy, 3 if stage.stage == found.limit else 1),
+                )
+                for stage in found.stages
+            ],
+            numeric=(1, 2, 3, 4, 5, 6),
+        ),
+        paragraph(
+            "Limit: the clips a second that the workers of a stage could have done if they had "
+            "done nothing else. Stages may share their workers; what the store had is no work."
+        ),
+    )
+
+
+def links(found: LinksPart | None) -> Html:
+    """Dead links by host and year."""
+    title = "Dead links"
+    if found is None:
+        words = paragraph("No clip of this build has an address, or its lock is missing.")
+        return section("links", title, words)
+    years = sorted({year for host in found.hosts for year in host.years})
+    rows = [
+        (
+            foreign(host.host),
+            number(host.clips),
+            number(host.dead),
+            percent(host.dead / max(host.clips, 1)),
+            bar(host.dead / max(host.clips, 1), 2),
+            *(number(host.years.get(year, 0)) for year in years),
+            ", ".join(f"{reason} {count:,}" for reason, count in host.failed.items()),
+        )
+        for host in found.hosts
+    ]
+    more = f" {found.other_hosts:,} more hosts are not shown." if found.other_hosts else ""
+    return section(
+        "links",
+        title,
+        paragraph(
+            f"{found.dead:,} of {found.clips:,} addresses are gone for good. The columns of years "
+            f"count the dead ones by when that was found.{more}"
+        ),
+        table(
+            "Addresses by host",
+            ("Host", "Clips", "Dead", "Share", "", *years, "Other failures"),
+            rows,
+            numeric=(1, 2, 3, *range(5, 5 + len(years))),
+        ),
+    )
+
+
+def rights(reply: Report, manifest: ManifestRecord) -> Html:
+    """Licence, citation and what the build was made with."""
+    accepted = {True: "yes", False: "no: the files were brought", None: "not asked for"}
+    poses = [
+        (
+            f"Keypoints of {name}",
+            f"{pose.layout}, version {pose.version}"
+            + "".join(f"; {file} {digest[:12]}" for file, digest in pose.weights.items()),
+        )
+        for name, pose in manifest.poses.items()
+    ]
+    return section(
+        "rights",
+        "Licence, citation and making",
+        facts(
+            [
+                ("Licence", foreign(reply.licence or "not stated")),
+                ("Terms accepted", accepted[manifest.licence_accepted]),
+                ("Please cite", foreign(reply.citation or "nothing stated")),
+                ("Homepage", _link(reply.homepage)),
+                ("Language", foreign(reply.language)),
+                ("Recipe", foreign(f"{reply.recipe} {reply.recipe_version}")),
+                ("Plan", foreign(manifest.plan)),
+                *poses,
+                (
+                    "Stages",
+                    ", ".join(f"{name} {version}" for name, version in manifest.stages.items()),
+                ),
+            ]
+        ),
+        paragraph(
+            "Signers can be recognised. Whoever passes pictures of them on needs to be allowed to "
+            "by the licence and by the people shown."
+        ),
+    )
+
+
+def _link(address: str) -> Html:
+    try:
+        web = urlsplit(address).scheme in ("http", "https")
+    except ValueError:
+        web = False
+    if not web:
+        return foreign(address or "–")
+    return Html(f'<a href="{escaped(address)}" rel="noreferrer noopener">{foreign(address)}</a>')
+
+
+def _exact(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.6g}"
+
+
+def _difference(here: float | None, there: float | None) -> str:
+    return "–" if here is None or there is None else f"{here - there:+,.4g}"
