@@ -1,8 +1,8 @@
 """Training: finding recipes, and running the programs of `training/` as processes of their own.
 
 The programs are content, not modules: they are run by path, from the checkout or from the wheel,
-and can be copied and changed. One process runs by plain Python, several through torchrun; another
-launcher (a cluster's) would find its place in `launched`.
+and can be copied and changed. One process runs by plain Python, several through torchrun, and the
+workers of a Ray cluster through `on_ray.py`.
 """
 
 from __future__ import annotations
@@ -12,15 +12,18 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
+from sign_etl.app.train_chain import train_chain
 from sign_etl.core.content import content_dir
 from sign_etl.core.errors import ConfigError, MissingExtraError, Stopped, near_miss
 from sign_etl.schema.document import read_document
-from sign_etl.schema.training import parse_training
+from sign_etl.schema.training import TrainConfig, parse_training
+from sign_etl.schema.training_chain import CHAIN, is_chain, parse_chain
 from sign_etl.schema.training_replies import Evaluate, RecipePart
 
 LIST_HINT = "list them with `sign-etl train list`"
@@ -37,7 +40,8 @@ class TrainRequest:
         out: the run folder; default runs/NAME.
         resume: go on from the last checkpoint.
         settings: `a.b=value`.
-        processes: on this machine.
+        processes: on this machine, or over all nodes of the cluster.
+        ray_address: of a Ray cluster that is to run them; `local` starts one on this machine.
     """
 
     recipe: str
@@ -46,6 +50,7 @@ class TrainRequest:
     resume: bool = False
     settings: tuple[str, ...] = ()
     processes: int = 1
+    ray_address: str | None = None
 
 
 def recipes() -> tuple[RecipePart, ...]:
@@ -53,11 +58,27 @@ def recipes() -> tuple[RecipePart, ...]:
     return tuple(_part(name) for name in recipe_names())
 
 
+def chains() -> tuple[RecipePart, ...]:
+    """The chains of recipes that come with sign-etl, told like recipes."""
+    return tuple(_chain_part(name) for name in chain_names())
+
+
 def recipe_names() -> list[str]:
-    """Their names, `FOLDER/FILE` without the ending."""
+    """Names of the recipes, `FOLDER/FILE` without the ending."""
+    return _names(chained=False)
+
+
+def chain_names() -> list[str]:
+    """Names of the chains, likewise."""
+    return _names(chained=True)
+
+
+def _names(*, chained: bool) -> list[str]:
     folder = content_dir("training")
     return sorted(
-        path.relative_to(folder).with_suffix("").as_posix() for path in folder.glob("*/*.yaml")
+        path.relative_to(folder).with_suffix("").as_posix()
+        for path in folder.glob("*/*.yaml")
+        if (f"\nschema: {CHAIN}\n" in path.read_text(encoding="utf-8")) is chained
     )
 
 
@@ -72,7 +93,7 @@ def find_recipe(name: str) -> Path:
         if not path.is_file():
             raise ConfigError(f"{path}: no such file", hint=LIST_HINT)
         return path
-    known = recipe_names()
+    known = recipe_names() + chain_names()
     if name in known:
         return content_dir("training") / f"{name}.yaml"
     miss = near_miss(name, known)
@@ -86,18 +107,34 @@ def train(request: TrainRequest) -> tuple[Path, int]:
 
     Raises:
         ConfigError: there is no such recipe.
-        MissingExtraError: the packages for training are not installed.
+        MissingExtraError: the packages for training, or Ray, are not installed.
         Stopped: SIGTERM came; a checkpoint was saved.
     """
     recipe = find_recipe(request.recipe)
-    bundled = request.recipe in recipe_names()
+    bundled = request.recipe in recipe_names() + chain_names()
     name = request.recipe.replace("/", "-") if bundled else recipe.stem
     out = request.out or Path("runs") / name
+    if is_chain(read_document(recipe)):
+
+        def train_one(stage: Path, data: Sequence[str], run: Path, settings: Sequence[str]) -> int:
+            part = replace(
+                request, recipe=str(stage), data=tuple(data), out=run, settings=tuple(settings)
+            )
+            return train(part)[1]
+
+        return train_chain(
+            recipe, request.data, out, request.settings, resume=request.resume, train_one=train_one
+        )
     arguments = [str(recipe), *_data(request.data), "--out", str(out)]
     arguments += ["--resume"] if request.resume else []
     for setting in request.settings:
         arguments += ["--set", setting]
-    return out, launched("train.py", arguments, processes=request.processes)
+    if request.ray_address is None:
+        return out, launched("train.py", arguments, processes=request.processes)
+    if importlib.util.find_spec("ray") is None:
+        raise MissingExtraError("training on a cluster", "ray")
+    arguments += ["--address", request.ray_address, "--workers", str(request.processes)]
+    return out, launched("on_ray.py", arguments)
 
 
 def evaluate(run: Path, data: Sequence[str], split: str) -> tuple[Evaluate | None, int]:
@@ -193,4 +230,42 @@ def _part(name: str) -> RecipePart:
         model=config.model.name,
         description=config.description,
         build=config.build,
+        view=config.data.view.name,
+        keypoints=_keypoints(config.data.view.options),
+        weights=tuple(_weights(config)),
+        published=config.published,
+    )
+
+
+def _keypoints(view: Mapping[str, Any]) -> str:
+    """Backend or layout that a view reads, empty where any will do."""
+    nested = {**view, **dict(view.get("pose", {}))}
+    steps = [str(step.get("name", "")) for step in nested.get("transforms", ())]
+    implied = "unisign-69" if "unisign-normalise" in steps else ""
+    return str(nested.get("backend") or nested.get("layout") or view.get("features") or implied)
+
+
+def _weights(config: TrainConfig) -> Iterator[str]:
+    """Names of published weights that a model begins with."""
+    model = config.model.options
+    if not model.get("random_clip") and "clip" in model:
+        yield str(model["clip"])
+    if "language_model" in model:
+        yield str(model["language_model"])
+        if config.data.view.name == "crop":
+            yield "efficientnet_b0"
+
+
+def _chain_part(name: str) -> RecipePart:
+    folder = content_dir("training") / name
+    chain = parse_chain(read_document(folder.with_suffix(".yaml")))
+    last = _part(f"{Path(name).parent.as_posix()}/{chain.stages[-1].recipe}")
+    stages = tuple(stage.recipe for stage in chain.stages)
+    return last.model_copy(
+        update={
+            "name": name,
+            "description": chain.description,
+            "build": chain.build,
+            "stages": stages,
+        }
     )

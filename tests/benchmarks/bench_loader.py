@@ -119,7 +119,7 @@ def measure(peer: str, data: Path, workers: int) -> dict[str, Any]:
 
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("workers", [0, 1, 2])
-def test_samples_a_second(data: Path, record: list[dict[str, Any]], workers: int) -> None:
+def test_t6_samples_a_second(data: Path, record: list[dict[str, Any]], workers: int) -> None:
     wanted = os.environ.get("SIGN_ETL_BENCH_ONLY", ",".join(PEERS)).split(",")
     results: dict[str, list[dict[str, Any]]] = {peer: [] for peer in wanted}
     failed: dict[str, str] = {}

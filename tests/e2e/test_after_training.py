@@ -20,6 +20,7 @@ from trained_runs import write_run
 
 from sign_etl.app.export_model import ExportRequest, export_model
 from sign_etl.app.vectors import embed
+from sign_etl.cli import main as cli
 from sign_etl.core.errors import ConfigError, UsageError, VerifyError
 from sign_etl.schema.vectors import read_vectors
 from sign_etl.tasks import portable
@@ -48,7 +49,18 @@ def islr(build: Path) -> Path:
     return write_run(build.parent / "islr", build, {"name": "islr"}, position="learned")
 
 
-def test_from_vectors_to_soft_targets_and_neighbours(build: Path, metric: Path) -> None:
+def data_of(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> Any:
+    """What a command with --json says: in this process, which has torch already."""
+    capfd.readouterr()
+    code = cli.run([*map(str, arguments), "--json"])
+    said = capfd.readouterr()
+    assert code == 0, said.err
+    return json.loads(said.out)["data"]
+
+
+def test_from_vectors_to_soft_targets_and_neighbours(
+    build: Path, metric: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     folder = build.parent
     done = sign_etl(
         *("embed", metric, "--data", build, "--out", folder / "all.parquet", "--json"),
@@ -65,8 +77,7 @@ def test_from_vectors_to_soft_targets_and_neighbours(build: Path, metric: Path) 
     assert set(vectors.columns["split"]) == {"train", "test"}
 
     out = folder / "similar"
-    done = sign_etl("similarity", folder / "all.parquet", "--out", out, "--json", "--alpha", "0.2")
-    reply = json.loads(done.stdout)["data"]
+    reply = data_of(capfd, "similarity", folder / "all.parquet", "--out", out, "--alpha", "0.2")
     assert reply["classes"] == 3
     assert len(reply["closest"]) == 6
     targets = np.load(out / "soft_targets.npy")
@@ -80,9 +91,8 @@ def test_from_vectors_to_soft_targets_and_neighbours(build: Path, metric: Path) 
 
     for split in ("train", "test"):
         embed(metric, [str(build)], [split], folder / f"{split}.parquet")
-    gallery = ("--gallery", folder / "train.parquet", "--json")
-    done = sign_etl("knn", folder / "test.parquet", *gallery)
-    reply = json.loads(done.stdout)["data"]
+    gallery = ("--gallery", folder / "train.parquet")
+    reply = data_of(capfd, "knn", folder / "test.parquet", *gallery)
     assert (reply["queries"], reply["unknown"], reply["names"]) == (12, 0, "label")
     names = {"knn1", "knn5", "top5", "top5_classes", "centroid1", "centroid5"}
     assert set(reply["metrics"]) == names
@@ -135,12 +145,14 @@ def test_onnx_with_preprocessing_is_what_evaluation_says(build: Path, metric: Pa
     np.testing.assert_allclose(said[0], wanted.vector[row], atol=1e-4)
 
 
-def test_onnx_takes_batches_and_says_nothing_beside_json(build: Path, islr: Path) -> None:
+def test_onnx_takes_batches_and_says_nothing_beside_json(
+    build: Path, islr: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
     file = build.parent / "batch.onnx"
-    arguments = ("--format", "onnx", "--input", "batch", "--out", file, "--json")
-    reply = json.loads(sign_etl("export-model", islr, *arguments).stdout)["data"]
+    arguments = ("--format", "onnx", "--input", "batch", "--out", file)
+    reply = data_of(capfd, "export-model", islr, *arguments)
     assert [each["shape"] for each in reply["model"]["inputs"]] == [
         ["batch", "frames", 54, 2],
         ["batch", "frames"],

@@ -11,11 +11,14 @@ import numpy as np
 import pytest
 import yaml
 from process import kill_group, sign_etl, start, wait_for
+from programs import load_program
 from tiny_build import write_tiny_build
 
 from sign_etl.core.errors import UsageError, VerifyError
 
 pytest.importorskip("accelerate")
+from safetensors.numpy import load_file
+
 from sign_etl.tasks.run_folder import claim_run
 from sign_etl.tasks.setup import load_recipe
 
@@ -163,3 +166,31 @@ def test_two_processes_learn_what_one_does(build: Path, recipe: Path, whole: Pat
     assert [(r["kind"], r["step"]) for r in mine] == [(r["kind"], r["step"]) for r in other]
     losses = [[r["metrics"]["loss"] for r in records] for records in (mine, other)]
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-3)
+
+
+@pytest.mark.ray
+@pytest.mark.timeout(600)
+def test_workers_of_a_cluster_learn_what_one_process_does(
+    build: Path, recipe: Path, whole: Path
+) -> None:
+    pytest.importorskip("ray")
+    run = build.parent / "cluster"
+    fewer = ("--set", "trackers=[]", "--set", "checkpoint.every_steps=0")
+    cluster = ("--nproc", "2", "--ray-address", "local")
+    process = start("train", recipe, "--data", build, "--out", run, *fewer, *cluster, env=ENV)
+    said = process.communicate(timeout=560)[0]
+    assert process.returncode == 0, said
+    last = f"checkpoints/step-{steps(whole)[-1]:08d}/model.safetensors"
+    mine, other = (load_file(at / last) for at in (run, whole))
+    assert mine.keys() == other.keys()
+    for name, weights in other.items():
+        np.testing.assert_allclose(mine[name], weights, atol=1e-4, err_msg=name)
+
+
+def test_a_cluster_overwrites_no_run(
+    build: Path, recipe: Path, whole: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = load_program("on_ray")
+    arguments = (recipe, "--data", build, "--out", whole, "--address", "local")
+    assert program.main([*map(str, arguments)]) == 2
+    assert "holds a run already" in capsys.readouterr().err

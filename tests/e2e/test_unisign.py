@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import signal
 from pathlib import Path
 
 import pytest
 import yaml
-from process import sign_etl, start, wait_for
+from process import sign_etl
+from programs import load_program
 from weights import blazepose_weights
 
 pytest.importorskip("accelerate")
 pytest.importorskip("transformers")
 
+import torch
 from tiny_mt5 import write_tiny_mt5
+
+from sign_etl.app.stopping import StopRequest
+from sign_etl.core.errors import Stopped
+from sign_etl.tasks.setup import load_recipe
 
 pytestmark = [pytest.mark.slow, pytest.mark.weights, pytest.mark.shared_data]
 
@@ -31,6 +35,8 @@ SENTENCES = (
     "fine del telegiornale",
 )
 ENV = {"OMP_NUM_THREADS": "1"}
+EPOCHS, SAVED = 120, 30
+"""Of stage 1, an optimizer step each, and between two checkpoints."""
 
 
 @pytest.fixture(scope="module")
@@ -76,11 +82,11 @@ def recipe(world: Path, name: str, **task: object) -> Path:
     base["batch"] = {"samples": 8, "micro_batches": 1}
     base["optimizer"] |= {"lr": 3e-3}
     base |= {
-        "epochs": 180,
+        "epochs": EPOCHS,
         "precision": "fp32",
         "trackers": [],
-        "checkpoint": {"every_epochs": 60, "keep": 3},
-        "select": {"every_epochs": 180},
+        "checkpoint": {"every_epochs": SAVED, "keep": EPOCHS // SAVED},
+        "select": {"every_epochs": EPOCHS},
     }
     path = world / f"{name}.yaml"
     path.write_text(yaml.safe_dump(base, allow_unicode=True), encoding="utf-8")
@@ -93,11 +99,24 @@ def results(run: Path) -> dict[str, float]:
     return metrics
 
 
-def test_eight_sentences_by_heart_and_resumed_exactly(world: Path) -> None:
-    """Stage 1, stopped in the middle and gone on with: the same weights as in one go."""
+def steps(run: Path) -> list[int]:
+    """Steps of the whole checkpoints."""
+    return sorted(
+        int(path.parent.name.removeprefix("step-"))
+        for path in (run / "checkpoints").glob("step-*/COMMITTED")
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(world: Path) -> Path:
+    """Stage 1, in one go."""
+    out = world / "whole"
     settings = recipe(world, "stage1")
-    whole = world / "whole"
-    sign_etl("train", settings, "--data", world / "build", "--out", whole, env=ENV)
+    sign_etl("train", settings, "--data", world / "build", "--out", out, env=ENV)
+    return out
+
+
+def test_eight_sentences_by_heart(whole: Path) -> None:
     found = results(whole)
     assert found["exact"] == 1.0
     assert found["bleu4"] == pytest.approx(100)
@@ -108,39 +127,44 @@ def test_eight_sentences_by_heart_and_resumed_exactly(world: Path) -> None:
     assert all(row["prediction"] == row["reference"] for row in said)
     assert "tok:13a" in (whole / "results" / "val" / "signature.json").read_text()
 
-    stopped = world / "stopped"
-    arguments = ("train", settings, "--data", world / "build", "--out", stopped, "--resume")
-    process = start(*arguments, env=ENV)
-    wait_for(
-        lambda: (
-            (stopped / "metrics.jsonl").exists()
-            and len((stopped / "metrics.jsonl").read_text().splitlines()) > 2
-        ),
-        process,
-        120,
-    )
-    os.kill(process.pid, signal.SIGTERM)
-    said_last = process.communicate(timeout=120)[0]
-    assert process.returncode == 75, said_last
-    sign_etl(*arguments, env=ENV)
-    last = sorted((whole / "checkpoints").glob("step-*"))[-1].name
+
+class After(StopRequest):
+    """Asks for the end before the step of this number."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.left = steps
+
+    def is_set(self) -> bool:
+        self.left -= 1
+        return self.left <= 0
+
+
+def test_a_stopped_run_goes_on_exactly(world: Path, whole: Path) -> None:
+    """The beginning is enough: each step follows from the one before."""
+    torch.set_num_threads(1)
+    program, stopped = load_program("train"), world / "stopped"
+    config, data = load_recipe(recipe(world, "stage1")), [str(world / "build")]
+    for more, done in ((SAVED - 10, SAVED - 10), (15, SAVED + 5)):
+        with pytest.raises(Stopped):
+            program.train(config, data, stopped, resume=True, stop=After(more))
+        assert steps(stopped)[-1] == done
     for name in ("model.safetensors", "cursor.json"):
-        mine, other = (run / "checkpoints" / last / name for run in (whole, stopped))
+        mine, other = (run / "checkpoints" / f"step-{SAVED:08d}" / name for run in (whole, stopped))
         assert mine.read_bytes() == other.read_bytes(), name
 
-    # Stage 3 begins with these weights: other targets, learned in fewer steps.
-    for name, metric, best in (("isolated", "top1", 1.0), ("continuous", "wer", 0.0)):
-        run = world / name
-        sign_etl(
-            *("train", recipe(world, name), "--data", world / "build", "--out", run),
-            *(
-                "--set",
-                f"init.run={whole}",
-                "--set",
-                "epochs=100",
-                "--set",
-                "select.every_epochs=100",
-            ),
-            env=ENV,
-        )
-        assert results(run)[metric] == pytest.approx(best), name
+
+@pytest.mark.parametrize(
+    ("name", "metric", "best"), [("isolated", "top1", 1.0), ("continuous", "wer", 0.0)]
+)
+def test_stage_3_begins_with_these_weights(
+    world: Path, whole: Path, name: str, metric: str, best: float
+) -> None:
+    """Other targets, learned in fewer steps."""
+    program = load_program("train")
+    run = world / name
+    settings = (f"init.run={whole}", "epochs=90", "select.every_epochs=90")
+    words = [word for setting in settings for word in ("--set", setting)]
+    paths = map(str, (recipe(world, name), "--data", world / "build", "--out", run))
+    assert program.main([*paths, *words]) == 0
+    assert results(run)[metric] == pytest.approx(best)

@@ -10,6 +10,9 @@ SPECIAL = ("<pad>", "</s>", "<unk>")
 
 def write_tiny_mt5(folder: Path, sentences: Iterable[str], *, width: int = 64) -> Path:
     """Write tokenizer, configuration and weights; returns the folder."""
+    from sign_etl.models.vision import guard_torchvision
+
+    guard_torchvision()
     import torch
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
     from tokenizers.trainers import UnigramTrainer

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sign_etl.core.files import write_bytes
-from sign_etl.stream.base import Cursor
+from sign_etl.stream.cursor import Cursor
 from sign_etl.stream.index import open_index
 from sign_etl.stream.loader import Stream
 from sign_etl.stream.plan import Batching

@@ -44,7 +44,7 @@ def write_run(folder: Path, build: Path, task: dict[str, object], **model: objec
     config = setup.load_recipe(recipe)
     index = open_index([build])
     opened = setup.open_task(config, index, setup.make_view(config, train=False))
-    write_json(folder / files.BUILD, setup.data_facts(index, opened))
+    write_json(folder / files.BUILD, setup.data_facts(index, opened, config))
     torch.manual_seed(0)
     files.write_checkpoint(
         folder, 1, weights=opened.build().state_dict(), ema=None, state={}, cursor={}
