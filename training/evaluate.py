@@ -25,6 +25,7 @@ from sign_etl.tasks import checkpoint as files
 from sign_etl.tasks import setup
 from sign_etl.tasks.card import write_card
 from sign_etl.tasks.evaluation import collect, judged, write_results
+from sign_etl.tasks.seen import check_policy
 
 
 def evaluate(run: Path, data: Sequence[str], split: str) -> dict[str, float]:
@@ -49,7 +50,8 @@ def evaluate(run: Path, data: Sequence[str], split: str) -> dict[str, float]:
     config = setup.load_recipe(best / files.CONFIG)
     facts = files.read_json(best / files.BUILD)
     index = open_index(data)
-    view = setup.make_view(config, train=False)
+    view, name = setup.make_view(config, train=False), config.data.view.name
+    check_policy(view, facts.get("preprocessing", {}), config.name)
     task = setup.open_task(config, index, view)
     model = task.build()
     weights = files.read_weights(best)
@@ -58,11 +60,11 @@ def evaluate(run: Path, data: Sequence[str], split: str) -> dict[str, float]:
     accelerator = Accelerator(cpu=not torch.accelerator.is_available())
     model.to(accelerator.device)
     kept = Filters(splits=(split,), labelled=bool(index.labels), min_frames=config.data.min_frames)
-    rows = collect(model, task, setup.still(index, view, kept), accelerator)
+    rows = collect(model, task, setup.still(index, view, kept, name=name), accelerator)
     gallery = None
     if task.gallery:
         learned = Filters(splits=config.data.train, labelled=True)
-        gallery = collect(model, task, setup.still(index, view, learned), accelerator)
+        gallery = collect(model, task, setup.still(index, view, learned, name=name), accelerator)
     metrics = judged(task, rows, gallery, left_out)
     write_results(
         folder, split, task, metrics, rows, checkpoint=best.name, dataset_hash=index.dataset_hash

@@ -91,6 +91,9 @@ def train(
             regular = progress.epoch % config.checkpoint.every_epochs == 0
             if last or best or regular or exhausted(run):
                 save(run)
+    if not config.epochs and not files.checkpoints(folder):
+        judge(run)
+        save(run)
     finish(run)
 
 

@@ -32,7 +32,7 @@ def export_model(
     ],
     out_path: Annotated[Path, typer.Option("--out", "-o", help="The file or folder to write.")],
     input: Annotated[
-        Literal["clip", "batch", "keypoints"] | None,
+        Literal["clip", "batch", "keypoints", "views"] | None,
         typer.Option(
             "--input",
             help="What goes in: normalised points of a clip, those of several with a mask, or the"

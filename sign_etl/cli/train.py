@@ -37,6 +37,7 @@ Data = Annotated[
         "sign-etl train list",
         "sign-etl train spoter/fosshack --data builds/fosshack",
         "sign-etl train mine.yaml --data builds/mine --resume --set optimizer.lr=3e-4",
+        "sign-etl train mine.yaml --data builds/mine --nproc 8 --ray-address auto",
     ),
 )
 def train(
@@ -64,32 +65,58 @@ def train(
         ),
     ] = None,
     processes: Annotated[
-        int, typer.Option("--nproc", min=1, help="Processes on this machine, one for each GPU.")
+        int,
+        typer.Option(
+            "--nproc",
+            min=1,
+            help="Processes, one for each GPU: on this machine, or over all nodes of the cluster.",
+        ),
     ] = 1,
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            "--ray-address",
+            help="Train on the workers of a Ray cluster (`auto`; `local` starts one here).",
+        ),
+    ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
 ) -> None:
     """Train a model by a recipe, or list the recipes."""
-    from sign_etl.app.train import TrainRequest, find_recipe, recipes
+    from sign_etl.app.train import TrainRequest, chains, find_recipe, recipes
     from sign_etl.app.train import train as run_training
     from sign_etl.schema.training_replies import Train
 
     out = Output.of(as_json=as_json, quiet=quiet)
     if name == "list":
-        reply = Train(recipes=recipes())
+        reply = Train(recipes=(*recipes(), *chains()))
         out.data(reply.to_json(), schema=reply.command)
         out.names(part.name for part in reply.recipes)
         out.table(
-            ("name", "task", "model", "description"),
-            [(part.name, part.task, part.model, part.description) for part in reply.recipes],
+            ("name", "task", "model", "reads", "begins with", "published", "description"),
+            [
+                (
+                    part.name,
+                    part.task,
+                    part.model,
+                    " ".join(filter(None, (part.view, part.keypoints))),
+                    ", ".join(part.stages or part.weights),
+                    part.published,
+                    part.description,
+                )
+                for part in reply.recipes
+            ],
         )
+        out.note("All of them need: pip install 'sign-etl[train]'. Builds: see --json, `build`.")
         return
     find_recipe(name)
     if not data:
         raise UsageError("no build given", hint=f"sign-etl train {name} --data builds/NAME")
     run, code = run_training(
-        TrainRequest(name, tuple(data), out_path, resume, tuple(settings or ()), processes)
+        TrainRequest(
+            name, tuple(data), out_path, resume, tuple(settings or ()), processes, ray_address
+        )
     )
     if code:
         raise typer.Exit(code)
@@ -97,7 +124,7 @@ def train(
     out.data(reply.to_json(), schema=reply.command)
     out.names([str(run)])
     out.text(f"Trained: {run / 'README.md'}")
-    out.note(f"Test it: sign-etl evaluate {run} --data {data[0]}")
+    out.note(f"Test it: sign-etl evaluate {run} --data {data[-1].partition('=')[2] or data[-1]}")
 
 
 @command(

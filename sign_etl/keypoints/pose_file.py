@@ -102,7 +102,7 @@ def places(components: Any, kind: Layout) -> tuple[list[int], list[int]]:
         if part and numbers:
             prefix = _PREFIXES.get(part, "")
             known = {kind.points[number].removeprefix(prefix): number for number in numbers}
-            named = [known.get(str(point).lower()) for point in component.points]
+            named = [known.get(_plain(point)) for point in component.points]
             if not any(number is not None for number in named):
                 if len(named) != len(numbers):
                     raise Refused(
@@ -118,6 +118,11 @@ def places(components: Any, kind: Layout) -> tuple[list[int], list[int]]:
     if not source:
         raise Refused(Reason.UNSUPPORTED_FORMAT, f"no points of {kind.name}")
     return source, target
+
+
+def _plain(point: Any) -> str:
+    """Our name for a point of the file: MediaPipe's `INDEX_FINGER_MCP` is `index_mcp` here."""
+    return str(point).lower().replace("_finger_", "_")
 
 
 FORMAT = PoseFile()

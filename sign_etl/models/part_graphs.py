@@ -8,7 +8,7 @@ frames only, so padding changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
@@ -150,8 +150,16 @@ class PartGraphs(nn.Module):
         self.part_bias = nn.Parameter(torch.zeros(width * len(LAYOUT_PARTS)))
         self.project = nn.Linear(width * len(LAYOUT_PARTS), outputs)
 
-    def forward(self, points: Tensor, mask: Tensor) -> Tensor:
-        """(B, T, 69, 3) and (B, T) bool to (B, T, outputs); padded frames are zero."""
+    def forward(
+        self, points: Tensor, mask: Tensor, see: Callable[[Tensor], Tensor] | None = None
+    ) -> Tensor:
+        """(B, T, 69, 3) and (B, T) bool to (B, T, outputs); padded frames are zero.
+
+        Args:
+            points: normalised, finite.
+            mask: True for real frames.
+            see: adds what pictures tell to the features (2 N, C, 21) of both hands within frames.
+        """
         real = points[mask]
         body = self.networks["body"].within_frames(real[:, list(LAYOUT.parts["body"])], mask)  # type: ignore[operator]
         joined: dict[str, Tensor] = {}
@@ -164,6 +172,8 @@ class PartGraphs(nn.Module):
             else:
                 together = torch.cat([real[:, list(LAYOUT.parts[part])] for part in parts])
                 features = self.networks[network].within_frames(together, masks)  # type: ignore[operator]
+                if see is not None and network == "hand":
+                    features = see(features)
                 anchors = [body[..., LAYOUT.index(ANCHORS[part]), None] for part in parts]
                 features = features + torch.cat(anchors).detach()
             across: Tensor = self.networks[network].across_frames(features, masks)  # type: ignore[operator]

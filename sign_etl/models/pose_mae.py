@@ -13,7 +13,7 @@ import torch
 from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
-from sign_etl.models.base import ModelPlugin
+from sign_etl.models.base import Inputs, Keypoints, ModelPlugin, expect
 from sign_etl.models.pose_encoder import PoseEncoder
 from sign_etl.schema.pipeline import Settings
 
@@ -90,14 +90,16 @@ class PoseMaeModel:
 
     name = "pose-mae"
     title = "Pose transformer that draws hidden joints, for pre-training"
+    takes = ("pose",)
 
     def options(self, raw: Mapping[str, Any]) -> PoseMaeOptions:
         """See `ModelPlugin`."""
         return PoseMaeOptions.model_validate(dict(raw))
 
-    def build(self, options: BaseModel, *, points: int, channels: int, outputs: int) -> nn.Module:
+    def build(self, options: BaseModel, *, inputs: Inputs, outputs: int) -> nn.Module:
         """See `ModelPlugin`; `outputs` has no meaning here."""
-        return PoseMae(PoseMaeOptions.model_validate(options), points=points, channels=channels)
+        given, chosen = expect(inputs, Keypoints, self.name), PoseMaeOptions.model_validate(options)
+        return PoseMae(chosen, points=given.points, channels=given.channels)
 
     def depth(self, parameter: str, options: BaseModel) -> int:
         """See `ModelPlugin`."""

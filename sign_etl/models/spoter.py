@@ -16,7 +16,7 @@ import torch
 from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
-from sign_etl.models.base import ModelPlugin
+from sign_etl.models.base import Inputs, Keypoints, ModelPlugin, expect
 from sign_etl.models.pose_encoder import PoseEncoder, Position
 from sign_etl.schema.pipeline import Settings
 
@@ -139,15 +139,17 @@ class SpoterModel:
 
     name = "spoter"
     title = "SPOTER: transformer with a class query, for classes or embeddings"
+    takes = ("pose",)
 
     def options(self, raw: Mapping[str, Any]) -> SpoterOptions:
         """See `ModelPlugin`."""
         return SpoterOptions.model_validate(dict(raw))
 
-    def build(self, options: BaseModel, *, points: int, channels: int, outputs: int) -> nn.Module:
+    def build(self, options: BaseModel, *, inputs: Inputs, outputs: int) -> nn.Module:
         """See `ModelPlugin`."""
         chosen = SpoterOptions.model_validate(options)
-        return Spoter(chosen, points=points, channels=channels, outputs=outputs)
+        given = expect(inputs, Keypoints, self.name)
+        return Spoter(chosen, points=given.points, channels=given.channels, outputs=outputs)
 
     def depth(self, parameter: str, options: BaseModel) -> int:
         """See `ModelPlugin`."""

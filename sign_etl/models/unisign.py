@@ -1,22 +1,24 @@
-"""Uni-Sign, pose only: part graphs whose vectors a multilingual T5 reads behind a prompt.
+"""Uni-Sign: part graphs whose vectors a multilingual T5 reads behind a prompt.
 
 Li et al., ICLR 2025 (arXiv 2501.15187), rebuilt from its facts. The language model comes from a
-local folder or a hub name through transformers, its tokenizer with it.
+local folder or a hub name through transformers, its tokenizer with it. On the view `crop` pictures
+of the hands help (second stage); weights of the first stage fit without them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from functools import lru_cache
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+from typing import Any, Final, Literal
 
 import torch
 from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
 from sign_etl.core.errors import AccessError, ConfigError
-from sign_etl.models.base import ModelPlugin
+from sign_etl.models.base import Crops, Inputs, Keypoints, ModelPlugin, expect
+from sign_etl.models.hand_pictures import HandCrops, HandPictures, torchvision_name
 from sign_etl.models.part_graphs import CHANNELS, LAYOUT, WIDTH, PartGraphs
 from sign_etl.schema.pipeline import Settings
 
@@ -33,6 +35,10 @@ class UniSignOptions(Settings):
     """Train the pose side alone."""
     graph_width: int = Field(default=WIDTH, ge=8, multiple_of=4)
     """Channels of the graph network of each part."""
+    hand_weights: str = "imagenet"
+    """On the view `crop`: where the picture network begins: `imagenet`, `random`, or a file."""
+    compat: Literal["none", "published"] = "none"
+    """`published`: the gate of the pictures begins where no gradient can open it."""
     random_language_model: bool = False
     """Take the architecture of the language model and not its weights."""
 
@@ -44,11 +50,20 @@ class UniSign(nn.Module):
         language: an encoder-decoder of transformers.
         width: channels of the graph network of each part.
         freeze: do not train the language model.
+        hands: what looks at pictures of hands; None for poses alone.
     """
 
-    def __init__(self, language: Any, *, width: int = WIDTH, freeze: bool = False) -> None:
+    def __init__(
+        self,
+        language: Any,
+        *,
+        width: int = WIDTH,
+        freeze: bool = False,
+        hands: HandPictures | None = None,
+    ) -> None:
         super().__init__()
         self.poses = PartGraphs(language.config.d_model, width)
+        self.hands = hands
         self.language = language
         for module in self.poses.modules():
             if isinstance(module, nn.Linear):
@@ -57,7 +72,14 @@ class UniSign(nn.Module):
         if freeze:
             self.language.requires_grad_(False)
 
-    def forward(self, points: Tensor, mask: Tensor, prompt: Tensor, labels: Tensor) -> Tensor:
+    def forward(
+        self,
+        points: Tensor,
+        mask: Tensor,
+        prompt: Tensor,
+        labels: Tensor,
+        crops: HandCrops | None = None,
+    ) -> Tensor:
         """Scores (B, L, vocabulary) of each token of the target, given those before it.
 
         Args:
@@ -65,16 +87,24 @@ class UniSign(nn.Module):
             mask: (B, T) bool, True for real frames.
             prompt: (P,) token ids, the same for all.
             labels: (B, L) token ids, `IGNORED` for padding.
+            crops: pictures of hands, for a model that looks at them.
         """
-        embedded, attention = self._encoded(points, mask, prompt)
+        embedded, attention = self._encoded(points, mask, prompt, crops)
         found = self.language(inputs_embeds=embedded, attention_mask=attention, labels=labels)
         return torch.as_tensor(found.logits)
 
     def generate(
-        self, points: Tensor, mask: Tensor, prompt: Tensor, *, beams: int, longest: int
+        self,
+        points: Tensor,
+        mask: Tensor,
+        prompt: Tensor,
+        crops: HandCrops | None = None,
+        *,
+        beams: int,
+        longest: int,
     ) -> Tensor:
         """Token ids (B, up to `longest` + 1) by beam search."""
-        embedded, attention = self._encoded(points, mask, prompt)
+        embedded, attention = self._encoded(points, mask, prompt, crops)
         found = self.language.generate(
             inputs_embeds=embedded,
             attention_mask=attention,
@@ -84,8 +114,13 @@ class UniSign(nn.Module):
         )
         return torch.as_tensor(found)
 
-    def _encoded(self, points: Tensor, mask: Tensor, prompt: Tensor) -> tuple[Tensor, Tensor]:
-        poses = self.poses(points, mask)
+    def _encoded(
+        self, points: Tensor, mask: Tensor, prompt: Tensor, crops: HandCrops | None
+    ) -> tuple[Tensor, Tensor]:
+        see: Callable[[Tensor], Tensor] | None = None
+        if self.hands is not None and crops is not None:
+            see = partial(self.hands, mask=mask, crops=crops)
+        poses = self.poses(points, mask, see)
         words = self.language.get_input_embeddings()(prompt).expand(len(points), -1, -1)
         seen = mask.new_ones(len(points), len(prompt))
         embedded = torch.cat([words.to(poses.dtype), poses], dim=1)
@@ -145,26 +180,39 @@ class UniSignModel:
 
     name = "unisign"
     title = "Uni-Sign: part graphs and a multilingual T5"
+    takes: tuple[str, ...] = ("pose", "crop")
 
     def options(self, raw: Mapping[str, Any]) -> UniSignOptions:
         """See `ModelPlugin`."""
         return UniSignOptions.model_validate(dict(raw))
 
-    def build(self, options: BaseModel, *, points: int, channels: int, outputs: int) -> nn.Module:
+    def build(self, options: BaseModel, *, inputs: Inputs, outputs: int) -> nn.Module:
         """See `ModelPlugin`; `outputs` has no meaning here."""
-        if (points, channels) != (LAYOUT.size, CHANNELS - 1):
+        given = inputs.keypoints if isinstance(inputs, Crops) else inputs
+        given = expect(given, Keypoints, self.name)
+        if given != Keypoints(LAYOUT.size, CHANNELS - 1):
             raise ConfigError(
-                f"the model `{self.name}` reads {LAYOUT.name}, not {points} points",
+                f"the model `{self.name}` reads {LAYOUT.name}, not {given.points} points",
                 hint="give the view `layout: unisign-69` and the transform `unisign`",
             )
         chosen = UniSignOptions.model_validate(options)
+        hands = None
+        if isinstance(inputs, Crops):
+            hands = HandPictures(
+                chosen.graph_width,
+                weights=chosen.hand_weights,
+                published=chosen.compat == "published",
+            )
         return UniSign(
-            language_model(chosen), width=chosen.graph_width, freeze=chosen.freeze_language_model
+            language_model(chosen),
+            width=chosen.graph_width,
+            freeze=chosen.freeze_language_model,
+            hands=hands,
         )
 
     def depth(self, parameter: str, options: BaseModel) -> int:
-        """See `ModelPlugin`: the pose side is new, the language model deep."""
-        return 1 if parameter.startswith("poses.") else 0
+        """See `ModelPlugin`: what sees is new, the language model deep."""
+        return 0 if parameter.startswith("language.") else 1
 
 
 MODEL: ModelPlugin = UniSignModel()
@@ -182,9 +230,26 @@ _BLOCK = {
 _CHAINS = {"gcn_modules": "spatial", "fusion_gcn_modules": "temporal"}
 _LAYER = re.compile(r"^(\w+)\.(\w+)\.layer(\d+)_(\d+)\.(gcn\.\w+|tcn\.\d|residual\.\d)(.*)$")
 
+_HANDS: Final = {
+    "rgb_proj.": "project.",
+    "fusion_pose_rgb_DA.cross_attn.": "fusion.look.",
+    "fusion_pose_rgb_DA.pe_layer.positional_encoding_gaussian_matrix": "fusion.frequencies",
+    "fusion_pose_rgb_DA.to_offsets.0.": "fusion.scale_offset.",
+    "fusion_pose_rgb_DA.to_offsets.2.": "fusion.offset.",
+    "fusion_pose_rgb_DA.rel_pos_bias.mlp.0.0.": "fusion.near.0.",
+    "fusion_pose_rgb_DA.rel_pos_bias.mlp.1.0.": "fusion.near.2.",
+    "fusion_pose_rgb_DA.rel_pos_bias.mlp.2.": "fusion.near.4.",
+    "fusion_pose_rgb_DA.to_q.": "fusion.query.",
+    "fusion_pose_rgb_DA.to_k.": "fusion.key.",
+    "fusion_pose_rgb_DA.to_v.": "fusion.value.",
+    "fusion_pose_rgb_DA.to_out.": "fusion.out.",
+    "fusion_gate.0.": "fusion.gate_in.",
+    "fusion_gate.2.": "fusion.gate_out.",
+}
+
 
 def published_name(theirs: str) -> str | None:
-    """Our name of a tensor of a published Uni-Sign checkpoint (stage 1, or stage 3 without RGB).
+    """Our name of a tensor of a published Uni-Sign checkpoint, with pictures of hands or without.
 
     Both hands are one network here and two names there; None for what has no place.
     """
@@ -199,6 +264,12 @@ def published_name(theirs: str) -> str | None:
         return f"poses.networks.{_PARTS[part]}.embed.{tail}" if part in _PARTS else None
     if head == "mt5_model":
         return f"language.{rest}"
+    if head == "rgb_support_backbone":
+        found_name = torchvision_name(rest.removeprefix("0."))
+        return f"hands.backbone.{found_name}" if found_name else None
+    for begins, ours in _HANDS.items():
+        if theirs.startswith(begins):
+            return f"hands.{ours}{theirs.removeprefix(begins)}"
     return {
         "part_para": "poses.part_bias",
         "pose_proj.weight": "poses.project.weight",

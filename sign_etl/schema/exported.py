@@ -19,9 +19,10 @@ from sign_etl.schema.records import Record
 EXPORTED = "sign-etl/model/1"
 PREFIX = "sign_etl."
 
-Input = Literal["clip", "batch", "keypoints"]
-"""What goes in: the normalised points of one clip; those of several and a mask; the keypoints of a
-pose backend and the size of the picture, with the preprocessing in the graph."""
+Input = Literal["clip", "batch", "keypoints", "views"]
+"""What goes in: the normalised points of one clip, or normalised pictures of any number of them;
+points of several clips and a mask; the keypoints of a pose backend and the size of the picture,
+with the preprocessing in the graph; pictures of several views of a video, in six dimensions."""
 
 
 class TensorRecord(Record):
@@ -48,7 +49,7 @@ class ParityRecord(Record):
     """How the exported file agrees with torch, on random clips."""
 
     frames: tuple[int, ...]
-    """Lengths that were compared."""
+    """Lengths that were compared; of pictures, numbers of clips."""
     max_abs: float
     """Greatest difference of two outputs."""
 
@@ -64,8 +65,8 @@ class ExportedModel(Record):
     """Of ONNX."""
     task: str
     model: str
-    gives: Literal["embedding", "scores", "other"]
-    """`scores`: before softmax, one for each label."""
+    gives: Literal["embedding", "scores", "probabilities", "other"]
+    """`scores`: before softmax, one for each label; `probabilities`: after it."""
     input: Input
     inputs: tuple[TensorRecord, ...]
     outputs: tuple[TensorRecord, ...]
@@ -78,7 +79,7 @@ class ExportedModel(Record):
     labels: tuple[str, ...]
     """Classes of the training, in the order of the scores."""
     preprocessing: dict[str, Any]
-    """The view of the recipe: what happens to keypoints before the model sees them."""
+    """The view of the recipe: what happens to keypoints or pictures before the model sees them."""
     preprocessing_in_graph: bool
     """Whether the file does it; otherwise who runs it must."""
     missing: str

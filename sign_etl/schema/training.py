@@ -51,6 +51,8 @@ class DataConfig(Settings):
     """Shorter clips take no part."""
     max_frames: int = Field(default=0, ge=0)
     """Longer clips take no part in training; 0 for no limit."""
+    shots: int = Field(default=0, ge=0)
+    """Clips of each class to learn from, drawn by `seed`; 0 for all of them."""
     workers: int = Field(default=0, ge=0)
     """Processes that read ahead, for each rank."""
 
@@ -82,6 +84,8 @@ class BatchConfig(Settings):
     classes: int = Field(default=0, ge=0)
     """For metric learning: `samples` are so many classes, with equally many clips of each; 0 for
     batches by length."""
+    repeat: int = Field(default=1, ge=1)
+    """Repeated augmentation: each clip stands so often in its micro-batch, each time another."""
     pad_multiple: int = Field(default=1, ge=1)
     """Lengths are padded to a multiple of this, for few shapes with `compile`."""
 
@@ -148,6 +152,8 @@ class InitConfig(Settings):
     """A run folder, or a checkpoint in it: its best weights are taken."""
     published: str | None = None
     """A published state dict (.safetensors or .pth) that the model's key map knows."""
+    licence: str = ""
+    """Of these weights, for the model card."""
     part: str = ""
     """Only parameters whose name begins with this, such as `encoder.`."""
 
@@ -169,6 +175,8 @@ class TrainConfig(Settings):
     """One line for lists."""
     build: str = ""
     """How a build that fits is made, for people."""
+    published: str = ""
+    """Figures that others have published for it, with what they count; for people."""
     task: Plugin
     """What is learned, see `sign-etl train list`."""
     model: Plugin
@@ -179,8 +187,8 @@ class TrainConfig(Settings):
     select: SelectConfig = SelectConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
     init: InitConfig = InitConfig()
-    epochs: int = Field(default=50, ge=1)
-    """Passes over the training data."""
+    epochs: int = Field(default=50, ge=0)
+    """Passes over the training data; 0 keeps the weights as they begin, and judges them."""
     seed: int = Field(default=0, ge=0)
     """Of weights, order, augmentation and dropout."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"

@@ -15,6 +15,19 @@ class RecipePart(Part):
     description: str
     build: str
     """The command that makes a build for it."""
+    view: str
+    """What it reads of the build: `pose`, `clip`, `crop` or `feat`."""
+    keypoints: str = ""
+    """Pose backend, keypoint layout or features that the build must have or be able to become;
+    empty where any will do."""
+    weights: tuple[str, ...] = ()
+    """Published weights that it begins with; a local folder may stand in for each."""
+    extra: str = "train"
+    """The extra of sign-etl that it needs."""
+    published: str = ""
+    """Figures that others have published for it, in their own setting."""
+    stages: tuple[str, ...] = ()
+    """Of a chain: its recipes, in their order."""
 
 
 class Train(Reply):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from sign_etl.stream.index import Index
 
 Trouble = Literal["crc", "decode", "missing", "schema", "truncated"]
-CURSOR_VERSION = 1
-
+Use = Literal["train", "select", "evaluate"]
+"""What a view is made for: learning; choosing among checkpoints; the evaluation of a run."""
+Arrays: TypeAlias = NDArray[Any] | Mapping[str, NDArray[Any]]
+"""What a view makes of a sample: one array under the view's name, or several under their own."""
+MemberNames: TypeAlias = tuple[str | tuple[str, ...], ...]
+"""For each source the member that a view reads, or several."""
 RngMaker = Callable[[], np.random.Generator]
 """Makes the random generator of one sample when first called; the same one afterwards."""
 
@@ -45,10 +49,6 @@ class BudgetError(SignEtlError):
     """More samples are damaged than a run may lose."""
 
     exit_code = 1
-
-
-class ResumeError(SignEtlError):
-    """A cursor belongs to other data or to another plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +96,18 @@ class SampleFacts:
 
 
 class View(Protocol):
-    """Turns member bytes into one array a sample; registered in `VIEWS` by name.
+    """Turns member bytes into arrays; registered in `VIEWS` by name.
 
-    Instances travel to worker processes, so they must pickle and hold no open files.
+    Instances travel to worker processes, so they must pickle and hold no open files. A view that
+    recipes can augment has a class method `for_recipe(options, *, augment, noise, use)`; one whose
+    settings are to be kept with a run has a method `policy()`, which gives all of them.
     """
 
-    def members(self, index: Index) -> tuple[str, ...]:
+    def members(self, index: Index) -> MemberNames:
         """Names of the members that every build must have and `read` wants.
 
-        One name for each source of the index, in its order: builds of a mixture may name the
-        same thing differently.
+        One name for each source of the index, in its order, or a tuple of several: builds of a
+        mixture may name the same thing differently.
 
         Raises:
             ConfigError: a source lacks what the view needs.
@@ -114,28 +116,34 @@ class View(Protocol):
     def lengths(self, index: Index) -> NDArray[np.int32]:
         """(N,) number of time steps that `read` will return for each sample of the index."""
 
-    def read(self, data: bytes, facts: SampleFacts, rng: RngMaker) -> NDArray[Any]:
+    def read(self, data: Any, facts: SampleFacts, rng: RngMaker) -> Arrays:
         """The sample as an array.
 
         Args:
-            data: bytes of the member.
+            data: bytes of the member; a tuple of them where `members` names several.
             facts: which sample.
             rng: random generator of this sample, visit and view: equal for any worker and rank.
 
         Returns:
-            (T, ...) float; T may be shorter than `lengths` said but not longer.
+            (T, ...) float or uint8; T may be shorter than `lengths` said but not longer. Several by
+            name where one array will not do.
 
         Raises:
             SampleError: the bytes cannot be decoded, or are not what the index says.
         """
 
-    def placeholder(self, index: Index) -> NDArray[Any]:
+    def placeholder(self, index: Index) -> Arrays:
         """(1, ...) zeros of the shape that `read` returns, for batches without any sample."""
 
 
 VIEWS: Registry[Callable[..., View]] = Registry("view", "sign_etl.views")
 """Makers of views by name; keyword arguments are the options of a recipe."""
-VIEWS.builtin(pose="sign_etl.stream.pose_view:PoseView")
+VIEWS.builtin(
+    pose="sign_etl.stream.pose_view:PoseView",
+    clip="sign_etl.stream.clip_view:ClipView",
+    crop="sign_etl.stream.crop_view:CropView",
+    feat="sign_etl.stream.feat_view:FeatView",
+)
 
 
 @dataclass(slots=True)
@@ -150,8 +158,8 @@ class Batch:
         slot: number of the micro-batch in the step, counted over all ranks.
         epoch: of the plan.
         ids: (B,) int64 rows in the `Index`, -1 for a placeholder.
-        views: by name, (B, T, ...) float32; what was not estimated and the padding are 0. For
-            `pose`: (B, T, K, C), the score last.
+        views: by name, (B, T, ...) float32 or uint8; what was not estimated and the padding are 0.
+            For `pose`: (B, T, K, C), the score last. For `clip`: (B, T, H, W, 3) uint8.
         masks: by name, (B, T) bool, True on frames, False on padding.
         label_id: (B,) int64 positions in `Index.labels`, -1 without label.
         weight: (B,) float32: of the annotations, 1 as a rule, 0 for placeholders. Multiply the
@@ -207,45 +215,6 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Cursor:
-    """Where a run stands: all the state that the loader has.
-
-    Attributes:
-        dataset_hash: of the index.
-        plan_hash: of the plan of this epoch.
-        seed: of the plan.
-        epoch: counted from 0.
-        step: the next one to be done, counted from 0.
-        version: of this record.
-    """
-
-    dataset_hash: str
-    plan_hash: str
-    seed: int
-    epoch: int
-    step: int
-    version: int = CURSOR_VERSION
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON values; below 300 bytes."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Cursor:
-        """The cursor that `to_json` gave.
-
-        Raises:
-            ResumeError: of another version, or no cursor.
-        """
-        if value.get("version") != CURSOR_VERSION or set(value) != set(cls.__slots__):
-            raise ResumeError(
-                "the checkpoint's cursor is of another version of sign-etl",
-                hint="train on with the version that wrote it, or start anew",
-            )
-        return cls(**value)
-
-
-@dataclass(frozen=True, slots=True)
 class Filters:
     """Which samples of an index take part. Empty: all of them.
 
@@ -258,6 +227,8 @@ class Filters:
         max_frames: at most so many, 0 for no limit.
         labelled: only samples that have a class.
         with_text: only samples that have a sentence.
+        shots: so many of each class, drawn by `seed`; 0 for all.
+        seed: of `shots`.
     """
 
     splits: Sequence[str] = ()
@@ -268,6 +239,8 @@ class Filters:
     max_frames: int = 0
     labelled: bool = False
     with_text: bool = False
+    shots: int = 0
+    seed: int = 0
 
 
 @dataclass(slots=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from sign_etl.stream.base import Batch, View
 from sign_etl.stream.dataset import Fetched, source_names
@@ -25,7 +27,10 @@ class Collate:
     def __init__(self, index: Index, views: Mapping[str, View], pad_multiple: int = 1) -> None:
         self._index = index
         self._multiple = pad_multiple
-        self._placeholders = {name: view.placeholder(index) for name, view in views.items()}
+        self._placeholders: dict[str, NDArray[Any]] = {}
+        for name, view in views.items():
+            made = view.placeholder(index)
+            self._placeholders |= made if isinstance(made, Mapping) else {name: made}
 
     def __call__(self, fetched: Fetched) -> Batch:
         """The batch of `fetched`, with one placeholder of weight 0 where nothing was fetched."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -86,7 +87,7 @@ class SampleDataset:
         return len(self.index)
 
     def __getitem__(self, row: int) -> dict[str, NDArray[Any]]:
-        """One sample at its first visit: an array (T, ...) for each view.
+        """One sample at its first visit: an array (T, ...) for each view, or its several ones.
 
         Raises:
             SampleError: it is damaged.
@@ -98,7 +99,7 @@ class SampleDataset:
         """The samples of a micro-batch, damaged ones dropped."""
         rows = entry.ids.tolist()
         texts = {name: column.take(rows) for name, column in self._texts.items()}
-        arrays: dict[str, list[NDArray[Any]]] = {name: [] for name in self.views}
+        arrays: dict[str, list[NDArray[Any]]] = {}
         good: list[int] = []
         bad: list[BadSample] = []
         keys = texts["key"]
@@ -111,7 +112,7 @@ class SampleDataset:
                 continue
             good.append(place)
             for name, array in sample.items():
-                arrays[name].append(array)
+                arrays.setdefault(name, []).append(array)
         if bad:
             texts = {name: [values[p] for p in good] for name, values in texts.items()}
         ids = entry.ids[good] if bad else entry.ids
@@ -130,14 +131,16 @@ class SampleDataset:
             width=int(index.width[row]),
             height=int(index.height[row]),
         )
-        sample = {}
+        sample: dict[str, NDArray[Any]] = {}
         for name, view in self.views.items():
-            member = self._members[name][source]
-            data = self._read(row, source, index.shards[shard], member, visit)
-            sample[name] = view.read(data, facts, SampleRng(self.seed, visit, key, name))
+            wanted = self._members[name][source]
+            read = partial(self._read, row, source, index.shards[shard], visit)
+            data = read(wanted) if isinstance(wanted, str) else tuple(map(read, wanted))
+            made = view.read(data, facts, SampleRng(self.seed, visit, key, name))
+            sample |= made if isinstance(made, Mapping) else {name: made}
         return sample
 
-    def _read(self, row: int, source: int, shard: str, member: str, visit: int) -> bytes:
+    def _read(self, row: int, source: int, shard: str, visit: int, member: str) -> bytes:
         columns = self.index.members.get(member)
         size = -1 if columns is None else int(columns.size_bytes[row])
         if columns is None or size < 0:

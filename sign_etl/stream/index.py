@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from sign_etl.core.canonical import digest
 from sign_etl.core.errors import ConfigError, UsageError, near_miss
 from sign_etl.schema.tables import numbers
-from sign_etl.stream.base import Filters
+from sign_etl.stream.base import Filters, MemberNames
+from sign_etl.stream.shots import few_of_each
 from sign_etl.stream.sources import Source, open_source
 
 TEXT_COLUMNS = ("key", "split", "label", "text", "gloss", "language", "signer")
@@ -42,7 +43,7 @@ class MemberColumns:
 
 @dataclass(frozen=True, slots=True)
 class TextColumn:
-    """Strings out of Arrow memory, a few at a time; its own `take` costs a hundred times as much.
+    """Strings out of Arrow memory; its own `take` costs a hundred times as much.
 
     Attributes:
         ends: (N + 1,) where each string begins in `data`, and where the last one ends.
@@ -124,16 +125,15 @@ class Index:
         """A text column as an Arrow array: key, split, label, text, gloss, language or signer."""
         return self.table.column(name)
 
-    def has(self, names: Sequence[str]) -> NDArray[np.bool_]:
-        """(N,) True where a sample has the member that `names` gives for its source.
-
-        Args:
-            names: one member name for each source.
-        """
+    def has(self, names: MemberNames) -> NDArray[np.bool_]:
+        """(N,) True where a sample has the members that `names` gives for its source."""
         found = np.zeros(len(self), bool)
-        for number, name in enumerate(names):
-            if name in self.members:
-                found |= (self.source == number) & (self.members[name].size_bytes >= 0)
+        for number, given in enumerate(names):
+            there = self.source == number
+            for name in (given,) if isinstance(given, str) else given:
+                known = self.members.get(name)
+                there = there & (known is not None and known.size_bytes >= 0)
+            found |= there
         return found
 
     def rows(self, filters: Filters | None = None) -> NDArray[np.int64]:
@@ -165,7 +165,8 @@ class Index:
             raise UsageError(
                 "no sample passes the filters", hint="`sign-etl report` shows what the build has"
             )
-        return np.flatnonzero(keep)
+        rows = np.flatnonzero(keep)
+        return few_of_each(self, rows, filters.shots, filters.seed) if filters.shots else rows
 
     def _one_of(self, name: str, values: Sequence[str]) -> NDArray[np.bool_]:
         column = self.column(name)

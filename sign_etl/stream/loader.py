@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sign_etl.core.errors import ConfigError
-from sign_etl.stream.base import Cursor, Filters, ResumeError, View
+from sign_etl.stream.base import Filters, View
+from sign_etl.stream.cursor import Cursor, ResumeError
 from sign_etl.stream.dataset import Check
 from sign_etl.stream.index import Index
 from sign_etl.stream.plan import Batching, Plan, make_plan

@@ -21,32 +21,34 @@ def pad(arrays: Sequence[NDArray[Any]], multiple: int = 1) -> tuple[Tensor, Tens
     """Arrays (T, ...) of equal inner shape to one tensor, padded with 0.
 
     Args:
-        arrays: B of them, float, writable (torch asks for that), at least one.
+        arrays: B of them, float or all uint8, writable (torch asks for that), at least one.
         multiple: T of the result is a multiple of this.
 
     Returns:
-        (B, T, ...) float32, or float16 in a worker where all arrays are, to be widened; and (B, T)
-        bool, True on frames.
+        (B, T, ...) uint8 of such, else float32, or float16 in a worker where all arrays are, to be
+        widened; and (B, T) bool, True on frames.
     """
     lengths = [len(array) for array in arrays]
     longest = max(1, -(-max(lengths) // multiple) * multiple)
     worker = torch.utils.data.get_worker_info() is not None
     half = worker and all(array.dtype == np.float16 for array in arrays)
     dtype = torch.float16 if half else torch.float32
+    if all(array.dtype == np.uint8 for array in arrays):
+        dtype = torch.uint8
     values = _empty((len(arrays), longest, *arrays[0].shape[1:]), dtype, shared=worker)
     for row, (array, length) in enumerate(zip(arrays, lengths, strict=True)):
         part = values[row, :length]
         part.copy_(torch.from_numpy(array))
         values[row, length:].zero_()
-        if not half:
+        if dtype == torch.float32:
             _fill(part)
     mask = torch.arange(longest) < torch.tensor(lengths)[:, None]
     return values, mask
 
 
 def widen(values: Tensor) -> Tensor:
-    """A tensor of `pad` as float32, with 0 for what was not estimated; pinned if it was."""
-    if values.dtype == torch.float32:
+    """A float tensor of `pad` as float32, with 0 for what was not estimated; pinned if it was."""
+    if values.dtype != torch.float16:
         return values
     wide = torch.empty(values.shape, dtype=torch.float32, pin_memory=values.is_pinned())
     return _fill(wide.copy_(values))

@@ -39,7 +39,7 @@ class Batching:
         frames: budget of a micro-batch, its padded frames: samples times longest; 0 for none. A
             single longer sample is a micro-batch of its own.
         samples: at most so many in a micro-batch; without `frames`, exactly so many.
-        micro_batches: of a step, over all ranks. Divisible by 1, 2, 4 and 8, it splits evenly.
+        micro_batches: of a step, over all ranks; 8 splits evenly on 1, 2, 4 or 8.
         window_shards: shards that are mixed with each other; larger shuffles better and needs
             more of a cache.
         band: relative width of a length band; 0 sorts by length exactly.
@@ -49,6 +49,7 @@ class Batching:
             learning; 0 for ordinary ones.
         shuffle: False keeps the order of shards and sorts by length, for evaluation.
         epoch_samples: size of an epoch; 0 for as many as there are.
+        repeat: how often a sample stands in its micro-batch, each time augmented anew.
         temperature: of a mixture: a source of n samples has the share n ** (1 / temperature). 1 is
             as they are, large is the same for all. Small sources then come again in an epoch.
     """
@@ -63,10 +64,12 @@ class Batching:
     classes: int = 0
     shuffle: bool = True
     epoch_samples: int = 0
+    repeat: int = 1
     temperature: float = 1.0
 
     def __post_init__(self) -> None:
-        least = {"samples": 1, "micro_batches": 1, "window_shards": 1, "pad_multiple": 1}
+        ones = ("samples", "micro_batches", "window_shards", "pad_multiple", "repeat")
+        least = dict.fromkeys(ones, 1)
         for name in ("frames", "quadratic", "classes", "epoch_samples", "band", *least):
             if getattr(self, name) < least.get(name, 0):
                 raise ConfigError(f"`{name}` of the batching begins at {least.get(name, 0)}")
@@ -263,7 +266,10 @@ def _finish(
         longest = np.maximum.reduceat(np.maximum(lengths[ids], 1), bounds[:-1]).astype(np.int64)
         multiple = batching.pad_multiple
         padded = int((-(-longest // multiple) * multiple * np.diff(bounds)).sum())
-    head = [PLAN_VERSION, index.dataset_hash, asdict(batching), seed, epoch]
+    options = asdict(batching)
+    if batching.repeat == 1:  # older plans have none
+        del options["repeat"]
+    head = [PLAN_VERSION, index.dataset_hash, options, seed, epoch]
     hasher = hashlib.sha256(canonical_json(head).encode())
     for array in (ids, visits, bounds, steps):
         hasher.update(np.ascontiguousarray(array.astype("<i4")).data)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sign_etl.core.errors import ConfigError, near_miss
 from sign_etl.schema.layouts import Layout, layout
-from sign_etl.stream.base import RngMaker, SampleError, SampleFacts
+from sign_etl.stream.base import RngMaker, SampleError, SampleFacts, Use
 from sign_etl.stream.index import Index
 from sign_etl.stream.npy import decode_npy
 from sign_etl.stream.sources import Source
-from sign_etl.stream.transforms_pose import Pose, PoseTransform, Relayout
+from sign_etl.stream.transforms_pose import Pose, PoseTransform, Relayout, transforms
 
 NPY = ".npy"
+Steps: TypeAlias = Sequence[Mapping[str, Any]]
+"""Transforms with their options, as a recipe lists them."""
 
 
 class PoseView:
@@ -42,6 +45,39 @@ class PoseView:
         self.transforms = (*first, *transforms)
         self._layouts: dict[int, Layout | None] = {}
         self._members: dict[int, str] = {}
+
+    @classmethod
+    def for_recipe(
+        cls, options: Mapping[str, Any], *, augment: Steps, noise: float, use: Use
+    ) -> PoseView:
+        """The view of a recipe.
+
+        Args:
+            options: of the view, its `transforms` by name.
+            augment: random transforms that come before them in training.
+            noise: standard deviation of the noise that comes last in training.
+            use: what the view is for.
+        """
+        given = dict(options)
+        steps: list[Mapping[str, Any]] = [dict(step) for step in given.pop("transforms", ())]
+        if use == "train":
+            steps = [*augment, *steps, *([{"name": "noise", "sigma": noise}] if noise else [])]
+        else:
+            # Windows of time are drawn in training and fixed in evaluation.
+            steps = [
+                {**step, "evaluation": True} if step.get("name") == "temporal" else step
+                for step in steps
+            ]
+        return cls(**given, transforms=transforms(steps))
+
+    def policy(self) -> dict[str, Any]:
+        """All settings."""
+        return {
+            "view": "pose",
+            "backend": self.backend,
+            "source_layout": self.source_layout,
+            "transforms": [policy_of_step(step) for step in self.transforms],
+        }
 
     def members(self, index: Index) -> tuple[str, ...]:
         """`BACKEND.npy` for each source.
@@ -83,6 +119,19 @@ class PoseView:
         Raises:
             SampleError: no array, or another shape than index and layout say.
         """
+        pose = self.decode(data, facts)
+        if isinstance(pose, Pose):
+            for step in self.transforms:
+                pose = step(pose, rng)
+            return pose.keypoints
+        return pose
+
+    def decode(self, data: bytes, facts: SampleFacts) -> Pose | NDArray[Any]:
+        """The keypoints before all transforms; the bare array where none is to come.
+
+        Raises:
+            SampleError: no array, or another shape than index and layout say.
+        """
         member = self._members[facts.source]
         try:
             keypoints = decode_npy(data)
@@ -99,10 +148,7 @@ class PoseView:
             raise SampleError("schema", member)
         if not self.transforms or kind is None:
             return keypoints
-        pose = Pose(as_float32(keypoints), kind, facts.width, facts.height, facts.fps)
-        for step in self.transforms:
-            pose = step(pose, rng)
-        return pose.keypoints
+        return Pose(as_float32(keypoints), kind, facts.width, facts.height, facts.fps)
 
     def placeholder(self, index: Index) -> NDArray[Any]:
         """One frame of nothing, sent through the transforms."""
@@ -136,6 +182,12 @@ class PoseView:
 
 def _backend(member: str) -> str:
     return member.removesuffix(NPY)
+
+
+def policy_of_step(step: Any) -> dict[str, Any]:
+    """Name and settings of a transform."""
+    told = asdict(step) if is_dataclass(step) and not isinstance(step, type) else {}
+    return {"name": type(step).__name__, **told}
 
 
 def as_float32(array: NDArray[Any]) -> NDArray[np.float32]:

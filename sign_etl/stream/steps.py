@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from sign_etl.core.errors import ConfigError
 from sign_etl.stream.base import Batch
 from sign_etl.stream.dataset import Entry, SampleDataset
@@ -138,19 +140,23 @@ class Loader:
         ]
 
     def _entries(self, plan: Plan, start: int) -> Iterator[Entry]:
-        nothing = slice(0, 0)
+        nothing, repeat = slice(0, 0), self._stream.batching.repeat
         for number in range(start, len(plan)):
             first = int(plan.steps[number])
             slots = plan.slots(number, self._rank, self._world_size)
             for turn, micro in enumerate(slots):
                 where = nothing if micro is None else plan.micro_batch(micro)
                 slot = self._rank + turn * self._world_size if micro is None else micro - first
-                yield Entry(number, slot, plan.epoch, plan.ids[where], plan.visits[where])
+                ids, visits = plan.ids[where], plan.visits[where]
+                if repeat > 1:
+                    again = np.tile(np.arange(repeat, dtype=visits.dtype), len(ids))
+                    ids, visits = ids.repeat(repeat), visits.repeat(repeat) * repeat + again
+                yield Entry(number, slot, plan.epoch, ids, visits)
 
     def _counted(self, batches: Iterator[Batch], plan: Plan) -> Iterator[Batch]:
         from sign_etl.stream.padding import widen
 
-        planned = len(plan.ids)
+        planned = len(plan.ids) * self._stream.batching.repeat
         for batch in batches:
             batch.views = {name: widen(values) for name, values in batch.views.items()}
             good = int((batch.ids >= 0).sum())

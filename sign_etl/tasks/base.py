@@ -15,34 +15,37 @@ from torch import Tensor, nn
 
 from sign_etl.core.errors import ConfigError
 from sign_etl.core.registry import Registry
-from sign_etl.models.base import ModelPlugin
+from sign_etl.models.base import Frames, ModelPlugin
 from sign_etl.stream.base import Batch
+from sign_etl.tasks.model_input import (
+    VIEW,
+    DataFacts,
+    coordinates,
+    example_of,
+    inputs,
+    normalised,
+)
 
-VIEW = "pose"
-"""The view that the pose tasks read."""
+__all__ = [
+    "TASKS",
+    "VIEW",
+    "DataFacts",
+    "Exportable",
+    "Losses",
+    "ModelTask",
+    "Rows",
+    "Task",
+    "TaskPlugin",
+    "as_rows",
+    "coordinates",
+    "inputs",
+    "need_labels",
+    "need_view",
+    "normalised",
+]
+
 Rows: TypeAlias = dict[str, NDArray[Any]]
 """Columns of an evaluation, one row a clip, in the order of the index."""
-
-
-@dataclass(frozen=True, slots=True)
-class DataFacts:
-    """What a task knows about the data.
-
-    Attributes:
-        points: K, keypoints of a frame.
-        channels: C, coordinates of a keypoint (the score is not among them).
-        layout: name of the keypoint layout.
-        labels: class names; a `label_id` is a position in here.
-        left_out: class names that training does not see.
-        seed: of the training.
-    """
-
-    points: int
-    channels: int
-    layout: str
-    labels: tuple[str, ...]
-    left_out: tuple[str, ...] = ()
-    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +178,12 @@ TASKS.builtin(islr="sign_etl.tasks.islr:TASK")
 TASKS.builtin(metric="sign_etl.tasks.metric:TASK")
 TASKS.builtin(mae_pose="sign_etl.tasks.mae_pose:TASK")
 TASKS.builtin(slt="sign_etl.tasks.slt:TASK")
+TASKS.builtin(mae_video="sign_etl.tasks.mae_video:TASK")
 
 
 @dataclass
-class PoseTask:
-    """What the tasks on keypoints share.
+class ModelTask:
+    """What the tasks share: a model on one view.
 
     Attributes:
         model: the plug-in.
@@ -197,12 +201,7 @@ class PoseTask:
 
     def build(self) -> nn.Module:
         """See `Task`."""
-        return self.model.build(
-            self.model_options,
-            points=self.facts.points,
-            channels=self.facts.channels,
-            outputs=self.outputs,
-        )
+        return self.model.build(self.model_options, inputs=self.facts.inputs, outputs=self.outputs)
 
     def depth(self, parameter: str) -> int:
         """See `Task`."""
@@ -217,18 +216,43 @@ class PoseTask:
 
     def export(self, model: nn.Module) -> Exportable:
         """See `Task`."""
-        shape = (1, 32, self.facts.points, self.facts.channels)
+        name, example, steps = example_of(self.facts.inputs)
+        free = {0: "batch"} if isinstance(self.facts.inputs, Frames) else {0: "batch", 1: "frames"}
         return Exportable(
             module=model,
-            example={"points": torch.zeros(shape), "mask": torch.ones(1, 32, dtype=torch.bool)},
+            example={name: example, "mask": torch.ones(1, steps, dtype=torch.bool)},
             outputs=("output",),
-            dynamic={"points": {0: "batch", 1: "frames"}, "mask": {0: "batch", 1: "frames"}},
+            dynamic={name: free, "mask": free},
         )
 
+    def inputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """What the model takes of a batch, see `inputs`."""
+        return inputs(batch, self.facts)
 
-def coordinates(batch: Batch) -> tuple[Tensor, Tensor]:
-    """Coordinates (B, T, K, C) and mask (B, T) of a batch; the score, the last channel, is off."""
-    return batch.views[VIEW][..., :-1], batch.masks[VIEW]
+    def scores(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Outputs (B, outputs) of an evaluation: the mean over the clips of multi-view testing."""
+        values, mask = self.inputs(batch)
+        given = self.facts.inputs
+        clips = values.shape[1] // given.frames if isinstance(given, Frames) and given.frames else 1
+        if clips < 2:
+            return torch.as_tensor(model(values, mask).float())
+        apart = [part.chunk(clips, dim=1) for part in (values, mask)]
+        # One clip of each video at a time: all of them together would take `clips` times the room.
+        found = [model(*pair).float() for pair in zip(*apart, strict=True)]
+        return torch.stack(found).mean(0)
+
+
+def need_view(model: ModelPlugin, facts: DataFacts) -> None:
+    """Refuse a view that the model cannot read.
+
+    Raises:
+        ConfigError: it is not among `ModelPlugin.takes`.
+    """
+    if facts.view not in model.takes:
+        raise ConfigError(
+            f"the model `{model.name}` cannot read the view `{facts.view}`",
+            hint=f"set `data.view.name: {model.takes[0]}`",
+        )
 
 
 def need_labels(facts: DataFacts, task: str) -> None:

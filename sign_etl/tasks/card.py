@@ -27,6 +27,7 @@ def write_card(run: Path) -> None:
         f"| task | {config['task']['name']} |",
         f"| model | {config['model']['name']}, {build['parameters']:,} parameters |",
         f"| best checkpoint | {best.name if best else 'none'}, chosen on `{_select(config)}` |",
+        f"| initial weights | {_begin(config)} |",
         f"| seed | {config['seed']} |",
         f"| sign-etl | {build['sign_etl']}, torch {build['torch']} |",
         "",
@@ -54,12 +55,7 @@ def write_card(run: Path) -> None:
         "",
         "## What goes in",
         "",
-        "Keypoints after this preprocessing; the score is not an input:",
-        "",
-        "```yaml",
-        yaml.safe_dump(config["data"]["view"], sort_keys=False, allow_unicode=True).rstrip(),
-        "```",
-        "",
+        *_preprocessing(config, build),
         *_results(run),
         "## Curves",
         "",
@@ -68,6 +64,42 @@ def write_card(run: Path) -> None:
         "All settings: [config.yaml](config.yaml). All numbers: [metrics.jsonl](metrics.jsonl).",
     ]
     write_bytes(run / "README.md", ("\n".join(lines) + "\n").encode("utf-8"))
+
+
+def _preprocessing(config: dict[str, Any], build: dict[str, Any]) -> list[str]:
+    view, augment = config["data"]["view"], config["data"].get("augment", ())
+    known = build.get("preprocessing") or view
+    flips = [str(each.get("probability", 0.5)) for each in augment if each["name"] == "flip"]
+    what = {
+        "clip": "Pictures after this preprocessing:",
+        "feat": "Features that a frozen network has made:",
+        "crop": "Keypoints, and pictures of hands, after this preprocessing:",
+    }
+    lines = [
+        what.get(view["name"], "Keypoints after this preprocessing; the score is not an input:"),
+        "",
+        "```yaml",
+        yaml.safe_dump(known, sort_keys=False, allow_unicode=True).rstrip(),
+        "```",
+        "",
+    ]
+    if view["name"] == "clip":
+        with_hands = (
+            f"In training, clips were mirrored with probability {', '.join(flips)}: for the model "
+            "a left hand is as good as a right one."
+            if flips
+            else "No clip was mirrored in training: for the model a left hand is not a right one."
+        )
+        lines += [with_hands, ""]
+    return lines
+
+
+def _begin(config: dict[str, Any]) -> str:
+    init = config.get("init") or {}
+    source = init.get("run") or init.get("published")
+    if source is None:
+        return "random, unless the model brings its own"
+    return f"{Path(source).name}, licence: {init.get('licence') or 'not told'}"
 
 
 def _select(config: dict[str, Any]) -> str:

@@ -79,7 +79,7 @@ def embed(trained: Trained, splits: Sequence[str] = (), *, logits: bool = False)
         rows: Rows = collect(
             trained.model.to(accelerator.device),
             reading,
-            still(index, trained.view, filters),
+            still(index, trained.view, filters, name=trained.config.data.view.name),
             accelerator,
         )
     if not len(rows["id"]):

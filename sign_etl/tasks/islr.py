@@ -18,8 +18,10 @@ from torch import Tensor, nn
 from sign_etl.models.base import ModelPlugin
 from sign_etl.schema.pipeline import Settings
 from sign_etl.stream.base import Batch
-from sign_etl.tasks.base import DataFacts, Losses, PoseTask, Rows, Task, coordinates, need_labels
+from sign_etl.tasks.base import DataFacts, Losses, ModelTask, Rows, Task, need_labels
 from sign_etl.tasks.figures import draw_confusion, write_confusion
+from sign_etl.tasks.mixing import Mixing
+from sign_etl.tasks.soft_targets import read_soft_targets
 
 TOP = 5
 
@@ -29,24 +31,56 @@ class IslrOptions(Settings):
 
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Share of the target that is spread over all classes."""
+    soft_targets: str | None = None
+    """Folder that `sign-etl similarity` wrote: what a clip of each class is to be taken for."""
+    mixup: float = Field(default=0.0, ge=0)
+    """Parameter of the Beta distribution by which two clips are mixed; 0 for none."""
+    cutmix: float = Field(default=0.0, ge=0)
+    """The same for an area of one clip that is put into another; pictures only, 0 for none."""
+    mix_probability: float = Field(default=1.0, ge=0, le=1)
+    """Share of the micro-batches that are mixed."""
+    switch: float = Field(default=0.5, ge=0, le=1)
+    """Where both are on, the share of `cutmix`."""
 
 
-class Islr(PoseTask):
+class Islr(ModelTask):
     """The task, see `Task`."""
 
     metric, mode = "top1", "max"
     smoothing: float = 0.0
+    mixing: Mixing = Mixing()
+    targets: Tensor | None = None
+    """(C, C): row c is what a clip of class c is to be taken for; None for class c alone."""
+    softened: str | None = None
+    """Where `targets` are read from when a step first needs them; who evaluates does not."""
+
+    def build(self) -> nn.Module:
+        """See `Task`; a model that reads the names of its classes is told them."""
+        model = super().build()
+        tell = getattr(model, "name_classes", None)
+        if tell is not None:
+            tell(self.facts.labels)
+        return model
+
+    def soft(self, label_id: Tensor) -> Tensor:
+        """Shares of the classes (B, C) that clips of these classes (B,) are to be taken for."""
+        # Filler has label -1: any class will do, its weight is 0.
+        label_id = label_id.clamp(min=0)
+        if self.targets is None and self.softened is not None:
+            folder = Path(self.softened).expanduser()
+            self.targets = read_soft_targets(folder, self.facts.labels)
+        if self.targets is not None:
+            return self.targets.to(label_id.device)[label_id]
+        return nn.functional.one_hot(label_id, self.outputs).float()
 
     def step(self, model: nn.Module, batch: Batch) -> Losses:
         """Cross entropy, summed over clips."""
-        points, mask = coordinates(batch)
-        logits = model(points, mask).float()
-        # Filler has label -1: any class will do, its weight is 0.
-        target = batch.label_id.clamp(min=0)
+        values, mask, target = self.mixing(*self.inputs(batch), self.soft(batch.label_id))
+        logits = model(values, mask).float()
         each = nn.functional.cross_entropy(
             logits, target, reduction="none", label_smoothing=self.smoothing
         )
-        right = (logits.argmax(1) == target).float()
+        right = (logits.argmax(1) == target.argmax(1)).float()
         return Losses(
             loss_sum=(each * batch.weight).sum(),
             weight=float(batch.weight.sum()),
@@ -55,8 +89,7 @@ class Islr(PoseTask):
 
     def predict(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Class scores and the true class."""
-        points, mask = coordinates(batch)
-        return {"logits": model(points, mask).float(), "label_id": batch.label_id}
+        return {"logits": self.scores(model, batch), "label_id": batch.label_id}
 
     def metrics(self, rows: Rows, gallery: Rows | None = None) -> dict[str, float]:
         """Top 1 and top 5, per instance and per class, and the mean cross entropy."""
@@ -118,7 +151,10 @@ class IslrPlugin:
         """See `TaskPlugin`."""
         need_labels(facts, self.name)
         task = Islr(model, model_options, facts, outputs=len(facts.labels))
-        task.smoothing = IslrOptions.model_validate(options).label_smoothing
+        chosen = IslrOptions.model_validate(options)
+        task.smoothing = chosen.label_smoothing
+        task.softened = chosen.soft_targets
+        task.mixing = Mixing(chosen.mixup, chosen.cutmix, chosen.mix_probability, chosen.switch)
         return task
 
 

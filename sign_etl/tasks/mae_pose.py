@@ -21,7 +21,7 @@ from sign_etl.models.base import ModelPlugin
 from sign_etl.schema.layouts import layout
 from sign_etl.schema.pipeline import Settings
 from sign_etl.stream.base import Batch, SampleRng
-from sign_etl.tasks.base import VIEW, DataFacts, Losses, PoseTask, Rows, Task, coordinates
+from sign_etl.tasks.base import VIEW, DataFacts, Losses, ModelTask, Rows, Task, coordinates
 
 FIXED_VISIT = 0
 """Evaluations always hide the same."""
@@ -46,7 +46,7 @@ class MaePoseOptions(Settings):
         return self
 
 
-class MaePose(PoseTask):
+class MaePose(ModelTask):
     """The task, see `Task`."""
 
     metric, mode = "rmse", "min"
@@ -84,11 +84,12 @@ class MaePose(PoseTask):
     def _hidden(self, batch: Batch, visit: int) -> Tensor:
         """(B, T, K) bool: what the model may not see."""
         mask = batch.masks[VIEW].cpu().numpy()
-        hidden = np.zeros((*mask.shape, self.facts.points), bool)
+        points = self.facts.keypoints.points
+        hidden = np.zeros((*mask.shape, points), bool)
         for number, key in enumerate(batch.key):
             rng = SampleRng(self.facts.seed, visit, key, "mae")()
             frames = int(mask[number].sum())
-            hidden[number, :frames] = hide(rng, frames, self.facts.points, self.parts, self.options)
+            hidden[number, :frames] = hide(rng, frames, points, self.parts, self.options)
         return torch.from_numpy(hidden).to(batch.masks[VIEW].device)
 
     def _errors(self, model: nn.Module, batch: Batch, hidden: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,6 @@
 """A model as those see it who run it elsewhere: what goes in, and what the run itself would say.
 
-Three inputs are to be had, see `sign_etl.schema.exported.Input`.
+Four inputs are to be had, see `sign_etl.schema.exported.Input`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from sign_etl.core.errors import ConfigError
+from sign_etl.models.base import Frames
 from sign_etl.models.pose_encoder import Positions
 from sign_etl.schema.exported import Input
 from sign_etl.schema.layouts import LAYOUTS, Layout, layout
@@ -21,6 +22,7 @@ from sign_etl.stream.pose_view import PoseView
 from sign_etl.stream.transforms_pose import Pose
 from sign_etl.tasks.base import Exportable
 from sign_etl.tasks.graph_steps import Clip, Prepared, graph_steps, prepared_input
+from sign_etl.tasks.outside_video import TURNS, drawn, frames_face, said
 from sign_etl.tasks.trained import Trained
 
 MOST_FRAMES = 4096
@@ -40,6 +42,7 @@ class Outside:
         example: inputs for a clip of so many frames.
         truth: what the run's own model says, by the way of an evaluation.
         longest: frames that it can take.
+        lengths: of the clips on which it is compared; none for the usual ones.
     """
 
     face: Exportable
@@ -48,6 +51,7 @@ class Outside:
     example: Callable[[int], Tensors]
     truth: Callable[[Tensors], Tensor]
     longest: int
+    lengths: tuple[int, ...] = ()
 
 
 def outside(trained: Trained, input: Input, source: str | None = None) -> Outside:
@@ -62,7 +66,14 @@ def outside(trained: Trained, input: Input, source: str | None = None) -> Outsid
     Raises:
         ConfigError: the preprocessing cannot be in a graph, or the model takes other inputs.
     """
-    face = trained.task.export(trained.model)
+    face, model = trained.task.export(trained.model), trained.model
+    if isinstance(trained.inputs, Frames):
+        face.module.eval()
+        shown = frames_face(face, trained.inputs, input, trained.config.task.name)
+        return Outside(
+            shown, input, None, lambda n: drawn(shown, n), lambda x: said(model, x),
+            trained.inputs.frames, TURNS,
+        )  # fmt: skip
     if list(face.example) != ["points", "mask"]:
         raise ConfigError(f"a model of the task `{trained.config.task.name}` cannot be exported")
     face.module.eval()

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 import sign_etl
 from sign_etl.core.errors import ConfigError, MissingExtraError, VerifyError
+from sign_etl.models.base import Frames
 from sign_etl.schema.exported import (
     ExportedModel,
     ParityRecord,
@@ -29,6 +30,7 @@ from sign_etl.schema.exported import (
 )
 from sign_etl.tasks.base import Exportable
 from sign_etl.tasks.outside import Outside, Tensors, output_shape
+from sign_etl.tasks.seen import policy_of
 from sign_etl.tasks.trained import Trained
 
 OPSET = 18
@@ -40,6 +42,7 @@ MOST_ABS, MOST_RELATIVE = 1e-4, 1e-3
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 Runner: TypeAlias = Callable[[Arrays], list[NDArray[Any]]]
 Format = Literal["onnx", "torchscript"]
+GIVES: dict[str, Literal["embedding", "scores"]] = {"metric": "embedding", "islr": "scores"}
 
 
 def onnx_file(shown: Outside, trained: Trained) -> tuple[bytes, ExportedModel]:
@@ -136,7 +139,8 @@ def held_against(shown: Outside, runner: Runner) -> ParityRecord:
     Raises:
         VerifyError: some number differs by more than it may.
     """
-    worst, lengths = 0.0, [frames for frames in LENGTHS if frames <= shown.longest]
+    usual = tuple(frames for frames in LENGTHS if frames <= shown.longest)
+    worst, lengths = 0.0, shown.lengths or usual
     for frames in lengths:
         inputs = shown.example(frames)
         wanted = shown.truth(inputs).numpy()
@@ -160,15 +164,12 @@ def described(
     """What the file says about itself."""
     config, kind, facts = trained.config, shown.kind, trained.facts
     raw = shown.input == "keypoints"
-    face = trained.task.export(trained.model)
-    count = face.example["points"].shape[-1]
-    channels = ("x", "y", "z")[: trained.points[1]] + ("score",) * (count - trained.points[1])
-    if raw and kind is not None:
-        channels = ("x", "y", *(["z"] if kind.has_z else []), "score")
-    gives: dict[str, Literal["embedding", "scores"]] = {"metric": "embedding", "islr": "scores"}
+    pictures = isinstance(trained.inputs, Frames)
+    face = shown.face if pictures else trained.task.export(trained.model)
     # (batch, numbers), or (batch, frames, numbers)
     _, *between, width = output_shape(face)
-    lead = ("batch" if shown.input == "batch" else 1, *("frames" for _ in between))
+    many = pictures or shown.input == "batch"
+    lead = ("batch" if many else 1, *("frames" for _ in between))
     return ExportedModel(
         name=config.name,
         description=config.description,
@@ -176,7 +177,7 @@ def described(
         opset=OPSET if format == "onnx" else None,
         task=config.task.name,
         model=config.model.name,
-        gives=gives.get(config.task.name, "other"),
+        gives="probabilities" if shown.input == "views" else GIVES.get(config.task.name, "other"),
         input=shown.input,
         inputs=tuple(_tensor(shown.face, name) for name in shown.face.example),
         outputs=tuple(
@@ -185,11 +186,13 @@ def described(
         ),
         layout=kind.name if kind is not None else "",
         points=kind.points if kind is not None else (),
-        channels=channels,
+        channels=("red", "green", "blue") if pictures else _channels(shown, trained, face),
         labels=trained.labels,
-        preprocessing=config.data.view.model_dump(mode="json"),
+        preprocessing=policy_of(trained.view)
+        if pictures
+        else config.data.view.model_dump(mode="json"),
         preprocessing_in_graph=raw,
-        missing="NaN, with score 0" if raw else "0 in all channels",
+        missing="" if pictures else "NaN, with score 0" if raw else "0 in all channels",
         sources=tuple(
             SourceRecord(**{name: str(each[name]) for name in SourceRecord.model_fields})
             for each in facts["sources"]
@@ -201,6 +204,14 @@ def described(
         torch=torch.__version__,
         parity=parity,
     )
+
+
+def _channels(shown: Outside, trained: Trained, face: Exportable) -> tuple[str, ...]:
+    if shown.input == "keypoints" and shown.kind is not None:
+        return ("x", "y", *(["z"] if shown.kind.has_z else []), "score")
+    known = trained.points[1]
+    scores = ("score",) * (face.example["points"].shape[-1] - known)
+    return ("x", "y", "z")[:known] + scores
 
 
 def _tensor(face: Exportable, name: str) -> TensorRecord:

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from sign_etl.schema.training import TrainConfig
-from sign_etl.stream.base import Cursor
+from sign_etl.stream.cursor import Cursor
 from sign_etl.tasks import checkpoint as files
 from sign_etl.tasks import devices, initial_weights, run_folder, setup
 from sign_etl.tasks.figures import draw_curves

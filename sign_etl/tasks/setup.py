@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -20,20 +20,21 @@ from sign_etl.schema.training import (
     TrainConfig,
     parse_training,
 )
-from sign_etl.stream.base import VIEWS, Filters, View
+from sign_etl.stream.base import VIEWS, Filters, Use, View
 from sign_etl.stream.index import Index, open_index
 from sign_etl.stream.loader import Stream
 from sign_etl.stream.plan import Batching
 from sign_etl.stream.quarantine import Quarantine
 from sign_etl.stream.sources import Source
-from sign_etl.stream.transforms_pose import transforms
-from sign_etl.tasks.base import TASKS, VIEW, DataFacts, Task
-
-if TYPE_CHECKING:
-    pass
+from sign_etl.tasks.base import TASKS, VIEW, DataFacts, Task, need_view
+from sign_etl.tasks.seen import inputs_of, policy_of
 
 SOME = 64
 """Clips in a batch of an evaluation."""
+MOST_PICTURES = 256
+"""Pictures in such a batch."""
+SMALL = (VIEW, "feat")
+"""Views that give no pictures."""
 
 
 @dataclass(frozen=True)
@@ -82,34 +83,38 @@ def open_training(config: TrainConfig, data: Sequence[str], run: Path) -> Opened
         UsageError: a path holds no build, or no clip is left.
     """
     index = open_index(data)
-    view = make_view(config, train=False)
+    view = make_view(config, train=False, single=True)
     learned = learned_labels(config, index)
     task = open_task(config, index, view)
     labelled, shortest, longest = bool(index.labels), config.data.min_frames, config.data.max_frames
 
-    def of(splits: Sequence[str], max_frames: int = 0) -> Filters:
+    def of(splits: Sequence[str], max_frames: int = 0, shots: int = 0) -> Filters:
         return Filters(
             splits=splits,
             labels=learned,
             labelled=labelled,
             min_frames=shortest,
             max_frames=max_frames,
+            shots=shots,
+            seed=config.seed,
         )
 
     train = Stream(
         index,
-        {VIEW: make_view(config, train=True)},
+        {config.data.view.name: make_view(config, train=True)},
         Batching(**config.batch.model_dump()),
-        filters=of(config.data.train, longest),
+        filters=of(config.data.train, longest, config.data.shots),
         seed=config.seed,
         quarantine=Quarantine(run / "quarantine.jsonl"),
     )
     return Opened(
         task=task,
         train=train,
-        select=still(index, view, of((config.data.select,))),
-        gallery=still(index, view, of(config.data.train)),
-        facts=data_facts(index, task),
+        select=still(index, view, of((config.data.select,)), name=config.data.view.name),
+        gallery=still(
+            index, view, of(config.data.train, 0, config.data.shots), name=config.data.view.name
+        ),
+        facts=data_facts(index, task, config),
     )
 
 
@@ -119,16 +124,16 @@ def open_task(config: TrainConfig, index: Index, view: View) -> Task:
     Raises:
         ConfigError: they do not go together.
     """
-    sample = view.placeholder(index)
     plugin, model = TASKS.get(config.task.name), MODELS.get(config.model.name)
     facts = DataFacts(
-        points=sample.shape[1],
-        channels=sample.shape[2] - 1,
+        inputs=inputs_of(view, index),
+        view=config.data.view.name,
         layout=layout_of(config, index),
         labels=index.labels,
         left_out=config.data.left_out,
         seed=config.seed,
     )
+    need_view(model, facts)
     task = plugin.open(
         plugin.options(config.task.options), model, model.options(config.model.options), facts
     )
@@ -140,29 +145,32 @@ def open_task(config: TrainConfig, index: Index, view: View) -> Task:
     return task
 
 
-def make_view(config: TrainConfig, *, train: bool) -> View:
-    """The view of a recipe: with augmentation and noise for training, without for evaluation."""
-    data, options = config.data, config.data.view.options
-    steps: list[Mapping[str, Any]] = [dict(step) for step in options.pop("transforms", ())]
-    if train:
-        steps = [{"name": each.name, **each.options} for each in data.augment] + steps
-        if data.noise:
-            steps.append({"name": "noise", "sigma": data.noise})
-    else:
-        # Windows of time are drawn in training and fixed in evaluation.
-        steps = [
-            {**step, "evaluation": True} if step.get("name") == "temporal" else step
-            for step in steps
-        ]
+def make_view(config: TrainConfig, *, train: bool, single: bool = False) -> View:
+    """The view of a recipe: with augmentation and noise for training, without for evaluation.
+
+    Args:
+        config: the recipe.
+        train: for training.
+        single: one clip a video, where an evaluation would look at several.
+    """
+    data = config.data
     maker = VIEWS.get(data.view.name)
+    options, augment = data.view.options, [{"name": a.name, **a.options} for a in data.augment]
+    use: Use = "train" if train else "select" if single else "evaluate"
+    prepared = getattr(maker, "for_recipe", None)
     try:
-        return maker(**options, transforms=transforms(steps))
+        if prepared is None:  # of another package, which knows no recipes
+            return maker(**options)
+        made: View = prepared(options, augment=augment, noise=data.noise, use=use)
     except TypeError as error:
         raise ConfigError(f"the view `{data.view.name}`: {error}", hint=TRAINING_HINT) from None
+    return made
 
 
 def layout_of(config: TrainConfig, index: Index) -> str:
-    """Name of the keypoint layout that the model sees; empty where it is not known."""
+    """Name of the keypoint layout that the model sees; empty where it is not known or none."""
+    if config.data.view.name != VIEW:
+        return ""
     options, source = config.data.view.options, index.sources[0]
     converted = [step.get("to", "") for step in options.get("transforms", ()) if "to" in step]
     backend = options.get("backend") or next(iter(source.layouts), "")
@@ -170,10 +178,13 @@ def layout_of(config: TrainConfig, index: Index) -> str:
     return str([known or "", *filter(None, [options.get("layout")]), *converted][-1])
 
 
-def still(index: Index, view: View, filters: Filters) -> Stream:
+def still(index: Index, view: View, filters: Filters, *, name: str = VIEW) -> Stream:
     """A stream for evaluations: every clip once, nothing random."""
-    batching = Batching(samples=SOME, micro_batches=1, shuffle=False)
-    return Stream(index, {VIEW: view}, batching, filters=filters)
+    samples = SOME
+    if name not in SMALL:
+        samples = max(1, min(SOME, MOST_PICTURES // int(view.lengths(index).max())))
+    batching = Batching(samples=samples, micro_batches=1, shuffle=False)
+    return Stream(index, {name: view}, batching, filters=filters)
 
 
 def learned_labels(config: TrainConfig, index: Index) -> tuple[str, ...]:
@@ -190,14 +201,15 @@ def learned_labels(config: TrainConfig, index: Index) -> tuple[str, ...]:
     return tuple(label for label in index.labels if label not in left_out) if left_out else ()
 
 
-def data_facts(index: Index, task: Task) -> dict[str, Any]:
-    """What a run keeps about its data: `build.json`."""
+def data_facts(index: Index, task: Task, config: TrainConfig) -> dict[str, Any]:
+    """What a run keeps about its data and their preprocessing: `build.json`."""
     with torch.device("meta"):
         parameters = sum(parameter.numel() for parameter in task.build().parameters())
     return {
         "dataset_hash": index.dataset_hash,
         "labels": list(index.labels),
         "sources": [_source_facts(source) for source in index.sources],
+        "preprocessing": policy_of(make_view(config, train=False)),
         "parameters": parameters,
         "sign_etl": sign_etl.__version__,
         "torch": torch.__version__,

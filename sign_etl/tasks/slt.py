@@ -20,11 +20,21 @@ from torch import Tensor, nn
 
 from sign_etl.core.errors import ConfigError
 from sign_etl.core.files import write_bytes, write_json
-from sign_etl.models.base import ModelPlugin
+from sign_etl.models.base import Crops, ModelPlugin
+from sign_etl.models.hand_pictures import HandCrops
 from sign_etl.models.unisign import IGNORED, UniSignOptions, tokenizer_of
 from sign_etl.schema.pipeline import Settings
 from sign_etl.stream.base import Batch
-from sign_etl.tasks.base import VIEW, DataFacts, Exportable, Losses, PoseTask, Rows, Task
+from sign_etl.tasks.base import (
+    VIEW,
+    DataFacts,
+    Exportable,
+    Losses,
+    ModelTask,
+    Rows,
+    Task,
+    normalised,
+)
 from sign_etl.tasks.text_metrics import Unit, class_accuracy, score_texts
 
 Target = Literal["text", "gloss", "label"]
@@ -55,7 +65,7 @@ class SltOptions(Settings):
     """Longest text that is written."""
 
 
-class Slt(PoseTask):
+class Slt(ModelTask):
     """The task, see `Task`. The score of a keypoint is an input of the model."""
 
     metric, mode = CHOSEN["text"]
@@ -66,7 +76,8 @@ class Slt(PoseTask):
     def step(self, model: nn.Module, batch: Batch) -> Losses:
         """Cross entropy with smoothing, summed over the tokens of the targets."""
         labels = self._labels(batch)
-        logits = model(*self._poses(batch), self._prompt(batch), labels).float()
+        crops = self._crops(batch)
+        logits = model(*self._poses(batch), self._prompt(batch), labels, crops).float()
         # Filler has no text: its weight of 0 keeps its end token out.
         kept = (labels != IGNORED) & (batch.weight > 0)[:, None]
         each = nn.functional.cross_entropy(
@@ -90,7 +101,11 @@ class Slt(PoseTask):
         longest = self.options.max_new_tokens
         generate: Any = model.generate
         found = generate(
-            *self._poses(batch), self._prompt(batch), beams=self.options.beams, longest=longest
+            *self._poses(batch),
+            self._prompt(batch),
+            self._crops(batch),
+            beams=self.options.beams,
+            longest=longest,
         )
         written = found.new_full((len(batch), longest + 1), tokenizer.pad_token_id)
         written[:, : found.shape[1]] = found[:, : longest + 1]
@@ -121,7 +136,7 @@ class Slt(PoseTask):
     def export(self, model: nn.Module) -> Exportable:
         """The pose encoder alone: vectors of the frames, which any decoder may read."""
         encoder: Any = model.poses
-        shape = (1, 32, self.facts.points, self.facts.channels + 1)
+        shape = (1, 32, self.facts.keypoints.points, self.facts.keypoints.channels + 1)
         return Exportable(
             module=encoder,
             example={"points": torch.zeros(shape), "mask": torch.ones(1, 32, dtype=torch.bool)},
@@ -131,6 +146,17 @@ class Slt(PoseTask):
 
     def _poses(self, batch: Batch) -> tuple[Tensor, Tensor]:
         return batch.views[VIEW], batch.masks[VIEW]
+
+    def _crops(self, batch: Batch) -> HandCrops | None:
+        given = self.facts.inputs
+        if not isinstance(given, Crops):
+            return None
+        return HandCrops(
+            pictures=normalised(batch.views["crop"], given.mean, given.std),
+            joints=batch.views["crop_joints"],
+            places=batch.views["crop_place"],
+            mask=batch.masks["crop"],
+        )
 
     def _prompt(self, batch: Batch) -> Tensor:
         prompt = self.options.prompt.format(language=self.options.language)

@@ -78,6 +78,22 @@ def test_it_passes_what_is_clean(sign_etl: Any, tmp_path: Path) -> None:
     assert "identical clips: none" in done.stdout
 
 
+def test_a_page_beside_the_build_and_elsewhere(
+    reply: Any, sign_etl: Any, build: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("matplotlib")
+    before = reply("verify", build, code=1)  # a clip of it was moved by hand
+    data = reply("report", build, "--html", "--against", build, "--samples", "2")
+    assert data["page"] == str(build / "report.html")
+    assert data["drift"]["moved"] == {}
+    assert {curve["part"] for curve in data["poses"][0]["curves"]} >= {"body", "left_hand"}
+    assert reply("verify", build, code=1) == before
+    done = sign_etl("report", build, "--quick", "--out", tmp_path / "deep" / "x.html")
+    assert done.returncode == 0, done.stderr
+    assert f"page: {tmp_path / 'deep' / 'x.html'}" in done.stdout
+    assert (tmp_path / "deep" / "x.html").read_text("utf-8").startswith("<!DOCTYPE html>")
+
+
 def test_wrong_words(sign_etl: Any, build: Path, tmp_path: Path) -> None:
     wrong = sign_etl("report", build, "--fail-on", "leak")
     assert (wrong.returncode, wrong.stdout) == (2, "")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pose_build import write_pose_build
 
-from sign_etl.stream.base import BudgetError, Cursor, Filters, ResumeError
+from sign_etl.reader.shards import ShardFiles
+from sign_etl.stream.base import BudgetError, Filters
+from sign_etl.stream.cursor import Cursor, ResumeError
 from sign_etl.stream.index import open_index
 from sign_etl.stream.loader import Stream
 from sign_etl.stream.plan import Batching
@@ -106,6 +109,28 @@ def test_a_step_that_is_left_early_does_not_shift_the_next(build: Path) -> None:
         whole = [[batch.key for batch in step] for step in loader.epoch(0)]
         hasty = [next(iter(step)).key for step in loader.epoch(0)]
     assert hasty == [step[0] for step in whole]
+
+
+def test_t6_a_sample_costs_one_read_of_its_member(
+    build: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Why the loader is fast; how fast, beside others, `tests/benchmarks/bench_loader.py` says."""
+    sizes = []
+    for path in build.rglob("*.tar"):
+        with tarfile.open(path) as tar:
+            sizes += [member.size for member in tar if member.name.endswith(".npy")]
+    assert len(sizes) == len(LENGTHS)
+    read, original = [], ShardFiles.read
+
+    def counted(self: ShardFiles, shard: str, offset: int, size_bytes: int) -> bytes:
+        read.append(size_bytes)
+        return original(self, shard, offset, size_bytes)
+
+    monkeypatch.setattr(ShardFiles, "read", counted)
+    with make_stream(build).loader() as loader:
+        for step in loader.epoch(0):
+            list(step)
+    assert sorted(read) == sorted(sizes)
 
 
 @pytest.mark.parametrize("world_size", [1, 2, 3, 8])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sign_etl.cli.output import Output
-from sign_etl.cli.progress import ProgressDisplay, progress_line
+from sign_etl.cli.progress import ProgressDisplay, eta_s, progress_line
 from sign_etl.run.progress import Progress, StageProgress
 
 
@@ -56,3 +56,15 @@ def test_silence(
     with ProgressDisplay(Output("quiet" if quiet_by == "mode" else "human")) as show:
         show(snapshot(1, "hello"))
     assert capsys.readouterr() == ("", "")
+
+
+def test_when_it_will_be_done() -> None:
+    def at(done: int, seconds: float) -> Progress:
+        stages = {"fetch": StageProgress(8, 10, 2), "quality": StageProgress(done, 8, 1)}
+        return Progress(10, stages, {}, (0, 1), seconds)
+
+    assert eta_s(at(0, 60)) is None
+    assert eta_s(at(2, 1)) is None
+    assert eta_s(at(2, 60)) == 60  # five of ten clips are at their end after a minute
+    assert "ETA 1:00" in progress_line(at(2, 60))
+    assert eta_s(at(7, 60)) is None

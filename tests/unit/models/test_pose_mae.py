@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import torch
 
-from sign_etl.models.base import MODELS
+from sign_etl.models.base import MODELS, Keypoints
 
 
 def test_hidden_joints_are_not_seen() -> None:
     torch.manual_seed(0)
     plugin = MODELS.get("pose-mae")
     net = plugin.build(
-        plugin.options({"layers": 2, "feedforward": 32}), points=54, channels=2, outputs=0
+        plugin.options({"layers": 2, "feedforward": 32}), inputs=Keypoints(54, 2), outputs=0
     ).eval()
     points, mask = torch.rand(2, 8, 54, 2), torch.ones(2, 8, dtype=torch.bool)
     hidden = torch.zeros(2, 8, 54, dtype=torch.bool)
@@ -25,9 +25,11 @@ def test_hidden_joints_are_not_seen() -> None:
 
 def test_its_encoder_is_the_one_of_spoter() -> None:
     mae, spoter = MODELS.get("pose-mae"), MODELS.get("spoter")
-    first = mae.build(mae.options({"layers": 2}), points=54, channels=2, outputs=0)
+    first = mae.build(mae.options({"layers": 2}), inputs=Keypoints(54, 2), outputs=0)
     second = spoter.build(
-        spoter.options({"encoder_layers": 2, "feedforward": 512}), points=54, channels=2, outputs=7
+        spoter.options({"encoder_layers": 2, "feedforward": 512}),
+        inputs=Keypoints(54, 2),
+        outputs=7,
     )
     shapes = [
         {n: p.shape for n, p in net.state_dict().items() if n.startswith("encoder.")}
@@ -40,7 +42,7 @@ def test_its_encoder_is_the_one_of_spoter() -> None:
 def test_depth_grows_from_input_to_output() -> None:
     plugin = MODELS.get("pose-mae")
     options = plugin.options({"layers": 3, "project": True})
-    net = plugin.build(options, points=5, channels=2, outputs=0)
+    net = plugin.build(options, inputs=Keypoints(5, 2), outputs=0)
     depth = {name: plugin.depth(name, options) for name, _ in net.named_parameters()}
     assert depth["hidden"] == depth["encoder.input.weight"] == 0
     assert depth["encoder.blocks.layers.2.linear2.bias"] == 3

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from sign_etl.core.errors import ConfigError
-from sign_etl.models.base import MODELS
+from sign_etl.models.base import MODELS, Keypoints
 from sign_etl.models.published import from_published
 
 SMALL = {"encoder_layers": 2, "decoder_layers": 2, "feedforward": 32}
@@ -20,7 +20,7 @@ def model(outputs: int = 7, **options: Any) -> nn.Module:
     torch.manual_seed(0)
     plugin = MODELS.get("spoter")
     chosen = plugin.options({**SMALL, **options})
-    return plugin.build(chosen, points=54, channels=2, outputs=outputs).eval()
+    return plugin.build(chosen, inputs=Keypoints(54, 2), outputs=outputs).eval()
 
 
 def clips(batch: int = 3, frames: int = 12) -> torch.Tensor:
@@ -48,7 +48,7 @@ def published_state(kind: str, layers: int, outputs: int) -> dict[str, torch.Ten
 
 def test_the_published_size_is_the_default() -> None:
     plugin = MODELS.get("spoter")
-    built = plugin.build(plugin.options({}), points=54, channels=2, outputs=100)
+    built = plugin.build(plugin.options({}), inputs=Keypoints(54, 2), outputs=100)
     names = dict(built.named_parameters())
     assert names["encoder.blocks.layers.5.linear1.weight"].shape == (2048, 108)
     assert names["decoder.5.multihead_attn.in_proj_weight"].shape == (324, 108)
@@ -99,7 +99,7 @@ def test_an_embedding_may_have_length_one() -> None:
 def test_published_weights_fill_the_model(kind: str, outputs: int, prefix: str) -> None:
     plugin = MODELS.get("spoter")
     options = plugin.options({"compat": "published"})
-    net = plugin.build(options, points=54, channels=2, outputs=outputs)
+    net = plugin.build(options, inputs=Keypoints(54, 2), outputs=outputs)
     state = {f"{prefix}{name}": t for name, t in published_state(kind, 6, outputs).items()}
     renamed = from_published(state, net.state_dict())
     assert renamed.keys() == net.state_dict().keys()
@@ -116,7 +116,7 @@ def test_published_weights_compute_what_torch_computes() -> None:
     options = plugin.options(
         {"compat": "published", "encoder_layers": 2, "decoder_layers": 2, "feedforward": 2048}
     )
-    net = plugin.build(options, points=54, channels=2, outputs=32).eval()
+    net = plugin.build(options, inputs=Keypoints(54, 2), outputs=32).eval()
     net.load_state_dict(from_published(state, net.state_dict()))
     reference = nn.Transformer(108, 9, 2, 2, 2048).eval()
     reference.load_state_dict(

@@ -14,6 +14,7 @@ pytest.importorskip("transformers")
 from tiny_mt5 import write_tiny_mt5  # noqa: E402
 
 from sign_etl.core.errors import AccessError, ConfigError  # noqa: E402
+from sign_etl.models.base import Keypoints  # noqa: E402
 from sign_etl.models.part_graphs import LAYOUT, PartGraphs, adjacency  # noqa: E402
 from sign_etl.models.published import from_published  # noqa: E402
 from sign_etl.models.unisign import MODEL, UniSign, language_model, published_name  # noqa: E402
@@ -154,14 +155,14 @@ def test_names_that_have_no_place(theirs: str) -> None:
 def test_a_language_model_that_is_not_there(tmp_path: Path) -> None:
     options = MODEL.options({"language_model": str(tmp_path / "nothing")})
     with pytest.raises(AccessError, match="cannot be loaded") as caught:
-        MODEL.build(options, points=69, channels=2, outputs=0)
+        MODEL.build(options, inputs=Keypoints(69, 2), outputs=0)
     assert "model.language_model" in (caught.value.hint or "")
 
 
 def test_other_points_are_refused(folder: Path) -> None:
     with pytest.raises(ConfigError, match="unisign-69"):
         MODEL.build(
-            MODEL.options({"language_model": str(folder)}), points=54, channels=2, outputs=0
+            MODEL.options({"language_model": str(folder)}), inputs=Keypoints(54, 2), outputs=0
         )
 
 

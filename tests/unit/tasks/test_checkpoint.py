@@ -48,7 +48,7 @@ def test_the_average_is_what_is_used(run: Path) -> None:
     assert files.read_weights(folder, ema=False)["a"].shape == (3, 2)
 
 
-def test_without_its_marker_it_does_not_count(run: Path) -> None:
+def test_t10_without_its_marker_it_does_not_count(run: Path) -> None:
     write(run, 1)
     (write(run, 2) / files.MARKER).unlink()
     assert files.find_checkpoint(run, last=True).name == "step-00000001"

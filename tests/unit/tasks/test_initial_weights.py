@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from sign_etl.core.errors import ConfigError, UsageError
-from sign_etl.models.base import MODELS
+from sign_etl.models.base import MODELS, Keypoints
 from sign_etl.schema.training import InitConfig
 from sign_etl.tasks.checkpoint import BUILD, CONFIG, write_checkpoint
 from sign_etl.tasks.initial_weights import initialise
@@ -21,7 +21,7 @@ SMALL: dict[str, Any] = {"encoder_layers": 1, "decoder_layers": 1, "feedforward"
 def spoter(**options: Any) -> nn.Module:
     plugin = MODELS.get("spoter")
     chosen = plugin.options({**SMALL, **options})
-    return plugin.build(chosen, points=54, channels=2, outputs=5)
+    return plugin.build(chosen, inputs=Keypoints(54, 2), outputs=5)
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def pretrained(tmp_path: Path) -> tuple[Path, nn.Module]:
     plugin = MODELS.get("pose-mae")
     options = plugin.options({"layers": 1, "feedforward": 2048})
     torch.manual_seed(3)
-    net = plugin.build(options, points=54, channels=2, outputs=0)
+    net = plugin.build(options, inputs=Keypoints(54, 2), outputs=0)
     (tmp_path / CONFIG).write_text("")
     (tmp_path / BUILD).write_text("{}")
     write_checkpoint(tmp_path, 1, weights=net.state_dict(), ema=None, state={}, cursor={})

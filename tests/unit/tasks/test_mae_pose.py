@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from sign_etl.models.base import MODELS
+from sign_etl.models.base import MODELS, Keypoints
 from sign_etl.schema.layouts import layout
 from sign_etl.stream.base import Batch
 from sign_etl.tasks.base import TASKS, DataFacts
@@ -18,7 +18,7 @@ PARTS = tuple(part for part in layout("hands-42").parts.values() if part)
 def task() -> MaePose:
     model = MODELS.get("pose-mae")
     options = model.options({"width": 126, "layers": 1, "feedforward": 16, "dropout": 0.0})
-    facts = DataFacts(points=42, channels=3, layout="hands-42", labels=())
+    facts = DataFacts(inputs=Keypoints(42, 3), layout="hands-42", labels=())
     plugin = TASKS.get("mae-pose")
     made = plugin.open(plugin.options({}), model, options, facts)
     assert isinstance(made, MaePose)

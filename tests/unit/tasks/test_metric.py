@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from sign_etl.models.base import MODELS
+from sign_etl.models.base import MODELS, Keypoints
 from sign_etl.stream.base import Batch
 from sign_etl.tasks.base import TASKS, DataFacts
 from sign_etl.tasks.grouping import hard_groups, rearranged
@@ -144,7 +144,7 @@ def test_grouping_begins_when_it_is_told_to() -> None:
         def forward(self, points: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
             return points.mean((1, 2))[:, :1]
 
-    facts = DataFacts(points=2, channels=2, layout="hands-42", labels=("a", "b"))
+    facts = DataFacts(inputs=Keypoints(2, 2), layout="hands-42", labels=("a", "b"))
     plugin, model = TASKS.get("metric"), MODELS.get("spoter")
     given = batches()
     for start, changed in ((None, False), (2, False), (1, True)):

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from sign_etl.models.base import MODELS
+from sign_etl.models.base import MODELS, Keypoints
 from sign_etl.schema.training import OptimizerConfig
 from sign_etl.tasks.optimise import Rate, better, make_optimizer, moving_average, parameter_groups
 
@@ -15,7 +15,7 @@ from sign_etl.tasks.optimise import Rate, better, make_optimizer, moving_average
 def test_layers_below_the_head_learn_slower_and_norms_do_not_decay() -> None:
     plugin = MODELS.get("spoter")
     options = plugin.options({"encoder_layers": 1, "decoder_layers": 1, "position": "learned"})
-    net = plugin.build(options, points=54, channels=2, outputs=3)
+    net = plugin.build(options, inputs=Keypoints(54, 2), outputs=3)
     config = OptimizerConfig(lr=1.0, layer_decay=0.5, weight_decay=0.1)
     named = dict(net.named_parameters())
     groups = parameter_groups(named.items(), lambda name: plugin.depth(name, options), config)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from sign_etl.core.content import content_dir
-from sign_etl.models.base import MODELS
+from sign_etl.models.base import MODELS, Keypoints
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_without_order_twins_look_alike(reversals: ModuleType) -> None:
     for compat in ("published", "none"):
         torch.manual_seed(0)
         small = {"encoder_layers": 1, "decoder_layers": 1, "feedforward": 16, "compat": compat}
-        net = plugin.build(plugin.options(small), points=54, channels=2, outputs=2).eval()
+        net = plugin.build(plugin.options(small), inputs=Keypoints(54, 2), outputs=2).eval()
         with torch.no_grad():
             scores = net(clips, mask)
         differences[compat] = float((scores[::2] - scores[1::2]).abs().max())

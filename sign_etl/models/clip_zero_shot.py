@@ -1,0 +1,121 @@
+"""CLIP without any training: the class whose name its text tower puts nearest to the frames.
+
+Nothing is learned, so the recipe has `epochs: 0`; its run is evaluated like every other one.
+Radford et al., ICML 2021 (arXiv 2103.00020); the frames of a clip by the mean of their vectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from pydantic import BaseModel, Field, field_validator
+from torch import Tensor, nn
+
+from sign_etl.core.errors import ConfigError
+from sign_etl.models.base import Frames, Inputs, ModelPlugin, expect
+from sign_etl.models.clip_loading import text_vectors, whole_clip
+from sign_etl.models.clip_tower import FRAMES_AT_ONCE, Frozen
+from sign_etl.schema.pipeline import Settings
+
+
+class ZeroShotOptions(Settings):
+    """Options of the model `clip-zero-shot`."""
+
+    clip: str = "openai/clip-vit-large-patch14"
+    """Folder or hub name of a CLIP with its tokenizer."""
+    prompts: tuple[str, ...] = Field(
+        default=(
+            "a photo of a person signing the word {label}",
+            "a video of the sign for {label} in sign language",
+        ),
+        min_length=1,
+    )
+    """What the text tower reads for each class; the mean of several counts."""
+
+    @field_validator("prompts")
+    @classmethod
+    def _with_a_place(cls, prompts: tuple[str, ...]) -> tuple[str, ...]:
+        for prompt in prompts:
+            if "{label}" not in prompt:
+                raise ValueError(f"`{prompt}` has no place for the class: write {{label}}")
+        return prompts
+
+
+class ClipZeroShot(nn.Module):
+    """The network.
+
+    Args:
+        options: see `ZeroShotOptions`.
+        clip: both towers.
+        classes: C.
+    """
+
+    class_vectors: Tensor
+
+    def __init__(self, options: ZeroShotOptions, clip: Any, classes: int) -> None:
+        super().__init__()
+        self.options = options
+        self.scale = nn.Parameter(clip.logit_scale.detach().clone())
+        self.clip = Frozen(clip)
+        size = int(clip.config.projection_dim)
+        self.register_buffer("class_vectors", torch.zeros(classes, size))
+
+    def name_classes(self, labels: Sequence[str]) -> None:
+        """Tell the classes' names: what the text tower makes of them is what a clip is compared to.
+
+        Args:
+            labels: C names.
+        """
+        if self.class_vectors.device.type == "meta":
+            return
+        name, each = self.options.clip, []
+        for prompt in self.options.prompts:
+            texts = [prompt.replace("{label}", label) for label in labels]
+            each.append(text_vectors(self.clip.frozen, name, texts))
+        self.class_vectors = nn.functional.normalize(torch.stack(each).mean(0), dim=-1)
+
+    def forward(self, frames: Tensor, mask: Tensor) -> Tensor:
+        """Scores (B, C) of frames (B, T, 3, S, S), normalised as CLIP's, with a mask (B, T)."""
+        clip = self.clip.frozen
+        with torch.no_grad():
+            parts = [
+                clip.visual_projection(clip.vision_model(pixel_values=part).pooler_output)
+                for part in torch.split(frames.flatten(0, 1), FRAMES_AT_ONCE)
+            ]
+        each = nn.functional.normalize(torch.cat(parts), dim=-1).reshape(*mask.shape, -1)
+        seen = nn.functional.normalize((each * mask[..., None]).sum(1), dim=-1)
+        return self.scale.exp() * seen @ self.class_vectors.T
+
+
+class ZeroShotModel:
+    """The plug-in, see `ModelPlugin`."""
+
+    name = "clip-zero-shot"
+    title = "CLIP's text tower names the classes; nothing is learned"
+    takes: tuple[str, ...] = ("clip",)
+
+    def options(self, raw: Mapping[str, Any]) -> ZeroShotOptions:
+        """See `ModelPlugin`."""
+        return ZeroShotOptions.model_validate(dict(raw))
+
+    def build(self, options: BaseModel, *, inputs: Inputs, outputs: int) -> nn.Module:
+        """See `ModelPlugin`."""
+        chosen = ZeroShotOptions.model_validate(options)
+        given, clip = expect(inputs, Frames, self.name), whole_clip(chosen.clip)
+        size = int(clip.config.vision_config.image_size)
+        if (given.height, given.width) != (size, size):
+            raise ConfigError(
+                f"this CLIP reads pictures of {size} x {size}, "
+                f"the view gives {given.height} x {given.width}",
+                hint=f"set `data.view.size: {size}`",
+            )
+        return ClipZeroShot(chosen, clip, outputs)
+
+    def depth(self, parameter: str, options: BaseModel) -> int:
+        """See `ModelPlugin`."""
+        return 0
+
+
+MODEL: ModelPlugin = ZeroShotModel()

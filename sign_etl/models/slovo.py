@@ -1,0 +1,302 @@
+"""The video networks of Slovo and SignFlow, on torchvision: MViTv2, Swin3D, I3D, S3D, R3D.
+
+Kapitanov et al., "Slovo: Russian Sign Language Dataset" (2023). Each network loses its own head and
+gets one that all of them share. `mvitv2-s`, `swin3d-t`, `swin3d-s`, `swin3d-b`, `s3d` and `r3d-18`
+are torchvision's, so its Kinetics-400 weights fit (`init.published`); `swin3d-l` is the same in the
+size that Slovo published. `i3d` is a ResNet-50 whose
+every other block looks along time (Carreira and Zisserman 2017; Wang et al. 2018, table 1), for
+which torchvision has the blocks. `mvitv2-tiny` is for tests and small twins of recipes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+from torch import Tensor, nn
+
+from sign_etl.core.errors import ConfigError
+from sign_etl.models.base import Frames, Inputs, ModelPlugin, expect
+from sign_etl.models.clips import of_length, square
+from sign_etl.models.vision import video_networks
+from sign_etl.schema.pipeline import Settings
+
+Network = Literal[
+    "mvitv2-s",
+    "mvitv2-tiny",
+    "swin3d-t",
+    "swin3d-s",
+    "swin3d-b",
+    "swin3d-l",
+    "i3d",
+    "s3d",
+    "r3d-18",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class SwinSize:
+    """A Swin transformer's size; heads have 32 channels each.
+
+    Attributes:
+        width: of the first stage, doubled by each other one.
+        third: blocks of the third stage; the others have two.
+    """
+
+    width: int
+    third: int
+
+
+SWIN = {
+    "swin3d-t": SwinSize(96, 6),
+    "swin3d-s": SwinSize(96, 18),
+    "swin3d-b": SwinSize(128, 18),
+    "swin3d-l": SwinSize(192, 18),
+}
+I3D_BLOCKS = (3, 4, 6, 3)
+MVIT_STAGES = ((96, 1), (192, 2), (384, 11), (768, 2))
+"""Width and blocks of the stages of MViTv2-S (Li et al. 2022, table 1); heads double each time."""
+TINY_STAGES = ((16, 1), (32, 1), (64, 1), (128, 1))
+HEADS = ("head.1.", "head.", "fc.", "classifier.1.")
+"""What torchvision's networks call their last layer."""
+
+
+class SlovoOptions(Settings):
+    """Options of the model `slovo`."""
+
+    network: Network = "mvitv2-s"
+    """Which of them."""
+    frames: int = Field(default=32, ge=2)
+    """T that goes in."""
+    picture: int = Field(default=224, ge=32)
+    """Height and width in pixels."""
+    dropout: float = Field(default=0.5, ge=0, lt=1)
+    """Before the head."""
+    drop_path: float = Field(default=0.2, ge=0, lt=1)
+    """Chance that a clip skips the last block; for MViTv2 and Swin3D."""
+
+
+class VideoNet(nn.Module):
+    """One of torchvision's networks behind our head.
+
+    Args:
+        options: see `SlovoOptions`.
+        outputs: classes, or size of the embedding.
+
+    Raises:
+        ConfigError: the clips are too small for the network.
+    """
+
+    def __init__(self, options: SlovoOptions, outputs: int) -> None:
+        super().__init__()
+        self.frames = options.frames
+        self.backbone, width = backbone(options)
+        self.dropout = nn.Dropout(options.dropout)
+        self.head = nn.Linear(width, outputs)
+        nn.init.trunc_normal_(self.head.weight, std=0.02)
+        nn.init.zeros_(self.head.bias)
+
+    def features(self, frames: Tensor, mask: Tensor) -> Tensor:
+        """(B, width): what the head reads, and what similarities of signs are computed from."""
+        out: Tensor = self.backbone(of_length(frames, mask, self.frames).transpose(1, 2))
+        return out.flatten(1)
+
+    def forward(self, frames: Tensor, mask: Tensor) -> Tensor:
+        """Class scores or embeddings (B, outputs).
+
+        Args:
+            frames: (B, T, 3, H, W), normalised.
+            mask: (B, T) bool, True for real frames.
+        """
+        out: Tensor = self.head(self.dropout(self.features(frames, mask)))
+        return out
+
+
+def backbone(options: SlovoOptions) -> tuple[nn.Module, int]:
+    """A network without its head, and the width of what it gives.
+
+    Raises:
+        ConfigError: the clips are too small for it.
+        MissingExtraError: torchvision is not installed.
+    """
+    networks: Any = video_networks()
+    name = options.network
+    if name.startswith("mvitv2"):
+        net, width = _mvit(networks, options)
+        net.head = nn.Identity()
+        return net, width
+    if name.startswith("swin3d"):
+        size = SWIN[name]
+        net = networks.SwinTransformer3d(
+            patch_size=[2, 4, 4],
+            embed_dim=size.width,
+            depths=[2, 2, size.third, 2],
+            num_heads=[size.width // 32 << stage for stage in range(4)],
+            window_size=[8, 7, 7],
+            stochastic_depth_prob=options.drop_path,
+        )
+        net.head = nn.Identity()
+        return net, size.width * 8
+    if name == "s3d":
+        if options.frames < 14 or options.picture < 224:
+            raise ConfigError("`model.network: s3d` takes 14 frames of 224 x 224 or more")
+        net = networks.s3d(weights=None)
+        net.classifier = nn.Identity()
+        return net, 1024
+    net = networks.r3d_18(weights=None) if name == "r3d-18" else _i3d(networks)
+    width, net.fc = net.fc.in_features, nn.Identity()
+    return net, int(width)
+
+
+def _mvit(networks: Any, options: SlovoOptions) -> tuple[Any, int]:
+    if options.picture % 32 or options.frames % 2:
+        raise ConfigError("MViTv2 takes an even number of frames, and pictures of 32 n x 32 n")
+    size = (options.picture, options.picture)
+    stages = MVIT_STAGES if options.network == "mvitv2-s" else TINY_STAGES
+    blocks, before = [], stages[0][0]
+    for stage, (width, depth) in enumerate(stages):
+        for at in range(depth):
+            first = stage > 0 and at == 0
+            blocks.append(
+                networks.mvit.MSBlockConfig(
+                    num_heads=2**stage,
+                    input_channels=before,
+                    output_channels=width,
+                    kernel_q=[3, 3, 3],
+                    kernel_kv=[3, 3, 3],
+                    stride_q=[1, 2, 2] if first else [1, 1, 1],
+                    stride_kv=[1, 8 >> stage, 8 >> stage],
+                )
+            )
+            before = width
+    net = networks.MViT(
+        spatial_size=size,
+        temporal_size=options.frames,
+        block_setting=blocks,
+        residual_pool=True,
+        residual_with_cls_embed=False,
+        rel_pos_embed=True,
+        proj_after_attn=True,
+        stochastic_depth_prob=options.drop_path,
+    )
+    return net, before
+
+
+def _i3d(networks: Any) -> Any:
+    resnet = networks.resnet
+
+    def stem() -> nn.Module:
+        return nn.Sequential(
+            nn.Conv3d(3, 64, (5, 7, 7), (1, 2, 2), (2, 3, 3), bias=False),
+            nn.BatchNorm3d(64),
+            nn.ReLU(inplace=True),
+            nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)),
+        )
+
+    flat = [resnet.Conv3DNoTemporal] * len(I3D_BLOCKS)
+    net = networks.VideoResNet(resnet.Bottleneck, flat, list(I3D_BLOCKS), stem)
+    stages = (net.layer1, net.layer2, net.layer3, net.layer4)
+    for number, stage in enumerate(stages):
+        for at, block in enumerate(stage):
+            # All of the first stage, every other block of those behind it.
+            if number == 0 or at % 2 == int(number == 3):
+                old = block.conv1[0]
+                inflated = nn.Conv3d(
+                    old.in_channels, old.out_channels, (3, 1, 1), padding=(1, 0, 0), bias=False
+                )
+                nn.init.kaiming_normal_(inflated.weight, mode="fan_out", nonlinearity="relu")
+                block.conv1[0] = inflated
+    return net
+
+
+def from_torchvision(
+    state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Weights of torchvision under our names.
+
+    A head of other classes is left out; tables of relative positions of MViTv2 are stretched where
+    the clips have another length or size.
+
+    Args:
+        state: a state dict of the same network.
+        wanted: of ours.
+
+    Returns:
+        Exactly the names of `wanted`.
+
+    Raises:
+        ConfigError: a name is unknown or missing, or a size is another one.
+    """
+    taken: dict[str, Tensor] = {}
+    for theirs, found in state.items():
+        name = theirs.removeprefix("module.")
+        head = next((lead for lead in HEADS if name.startswith(lead)), None)
+        ours = f"backbone.{name}" if head is None else f"head.{name.removeprefix(head)}"
+        if ours not in wanted:
+            raise ConfigError(
+                f"the weights have `{theirs}`, the model has no place for it",
+                hint="set `model.network` to the one that they are of",
+            )
+        target, tensor = wanted[ours], found
+        if head is not None:
+            same = tensor.numel() == target.numel()
+            tensor = tensor.reshape(target.shape) if same else target
+        elif re.search(r"\.rel_pos_[hwt]$", name) and len(tensor) != len(target):
+            line = tensor.float().T[None]
+            line = nn.functional.interpolate(line, size=len(target), mode="linear")
+            tensor = line[0].T.to(tensor.dtype)
+        if tensor.shape != target.shape:
+            raise ConfigError(
+                f"`{theirs}` has shape {tuple(tensor.shape)}, the model wants {tuple(target.shape)}"
+            )
+        taken[ours] = tensor
+    missing = sorted(name for name in wanted if name not in taken)
+    if missing:
+        raise ConfigError(f"the weights lack {len(missing)} parts, the first is `{missing[0]}`")
+    return taken
+
+
+def is_torchvision(wanted: Mapping[str, Tensor]) -> bool:
+    """Whether a model of ours is one of torchvision's behind our head."""
+    return any(name.startswith("backbone.") for name in wanted)
+
+
+class SlovoModel:
+    """The plug-in, see `ModelPlugin`."""
+
+    name = "slovo"
+    title = "Video networks of Slovo and SignFlow: MViTv2, Swin3D, I3D, S3D, R3D"
+    takes = ("clip",)
+
+    def options(self, raw: Mapping[str, Any]) -> SlovoOptions:
+        """See `ModelPlugin`."""
+        return SlovoOptions.model_validate(dict(raw))
+
+    def build(self, options: BaseModel, *, inputs: Inputs, outputs: int) -> nn.Module:
+        """See `ModelPlugin`."""
+        chosen = SlovoOptions.model_validate(options)
+        square(expect(inputs, Frames, self.name), chosen.frames, chosen.picture, self.name)
+        return VideoNet(chosen, outputs)
+
+    def depth(self, parameter: str, options: BaseModel) -> int:
+        """Stem 0, then blocks or stages in their order, the head last."""
+        return _depth(SlovoOptions.model_validate(options).network, parameter)
+
+
+def _depth(network: Network, parameter: str) -> int:
+    part, *rest = parameter.split(".")
+    # How many blocks or stages lie behind the stem.
+    deepest = {"mvitv2-s": 16, "mvitv2-tiny": 4, "i3d": 4, "r3d-18": 4, "s3d": 15}.get(network, 7)
+    if part != "backbone" or rest[0] == "norm":
+        return deepest + 1
+    if rest[0].startswith("layer"):
+        return int(rest[0].removeprefix("layer"))
+    if rest[0] in ("blocks", "features"):
+        return min(deepest, 1 + int(rest[1]))
+    return 0
+
+
+MODEL: ModelPlugin = SlovoModel()
