@@ -50,6 +50,7 @@ SECTIONS: dict[str, dict[str, Leaf]] = {
         "export-model": Leaf(
             "export_model", "Export a model as ONNX, as TorchScript or as a web page."
         ),
+        "live": Leaf("live", "Name signs in a video or before a webcam."),
     },
     "Know what there is": {
         "datasets": Leaf("datasets", "Data sets: where they are and what they allow.", True),
@@ -58,6 +59,7 @@ SECTIONS: dict[str, dict[str, Leaf]] = {
         "schemas": Leaf("schemas", "The published file formats.", True),
         "cluster": Leaf("cluster", "Batch jobs: a build on SLURM or Kubernetes.", True),
         "doctor": Leaf("doctor", "Check this machine: packages, libraries, weights, disk."),
+        "help": Leaf("help", "Read about larger things: new data sets, SLURM, licences, formats."),
     },
 }
 

@@ -247,3 +247,19 @@ class Doctor(Reply):
     command = "doctor"
     healthy: bool
     checks: tuple[CheckPart, ...]
+
+
+class TopicPart(Part):
+    """A page."""
+
+    name: str
+    title: str
+    text: str | None
+    """Markdown; null in the list."""
+
+
+class Help(Reply):
+    """`help`: one page, or the list of them."""
+
+    command = "help"
+    topics: tuple[TopicPart, ...]

@@ -14,6 +14,7 @@ import pytest
 from tiny_build import write_tiny_build
 from typer.main import get_command
 
+from sign_etl.cli.help import topics
 from sign_etl.cli.main import SECTIONS, app
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -25,7 +26,9 @@ DOCUMENTS = [
     "CONTRIBUTING.md",
     "pipelines/README.md",
     "tests/README.md",
+    *(f"sign_etl/cli/topics/{name}.md" for name in sorted(topics())),
 ]
+INDENTED = re.compile(r"^    (sign-etl .*)$", re.MULTILINE)
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -53,7 +56,8 @@ def typed_lines(text: str) -> list[str]:
     """What documents tell people to type: lines and spans that begin with `sign-etl`."""
     lines = [line.strip() for _, block in FENCE.findall(text) for line in block.splitlines()]
     lines = [line.removeprefix("$ ").partition("  #")[0] for line in lines]
-    return [line for line in lines + SPAN.findall(text) if line.startswith("sign-etl ")]
+    lines += [*INDENTED.findall(text), *SPAN.findall(text)]
+    return [line for line in lines if line.startswith("sign-etl ")]
 
 
 @pytest.mark.parametrize("command", sorted(commands()))
