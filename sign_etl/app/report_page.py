@@ -16,6 +16,7 @@ from sign_etl.reader import Build, open_build
 from sign_etl.reader.hygiene import EXAMPLES
 from sign_etl.recipes.base import RECIPES
 from sign_etl.schema.build_replies import Report
+from sign_etl.viz.charts import require_charts
 from sign_etl.viz.page import render_page
 from sign_etl.viz.sample_pictures import Kind, sample_pictures
 
@@ -54,6 +55,7 @@ def report_page(
         VerifyError: the build is unfinished or damaged.
         MissingExtraError: the library for charts is not installed.
     """
+    require_charts()  # before minutes of reading
     target = out or build / FILE
     with open_build(build) as opened:
         reply = report_of(opened, poses=poses, examples=examples, against=against)

@@ -24,7 +24,7 @@ from sign_etl.core.errors import ConfigError, MissingExtraError, Stopped, near_m
 from sign_etl.schema.document import read_document
 from sign_etl.schema.training import TrainConfig, parse_training
 from sign_etl.schema.training_chain import CHAIN, is_chain, parse_chain
-from sign_etl.schema.training_replies import Evaluate, RecipePart
+from sign_etl.schema.training_replies import Evaluate, RecipePart, Spread
 
 LIST_HINT = "list them with `sign-etl train list`"
 PACKAGES = ("accelerate", "safetensors", "torch")
@@ -137,13 +137,22 @@ def train(request: TrainRequest) -> tuple[Path, int]:
     return out, launched("on_ray.py", arguments)
 
 
-def evaluate(run: Path, data: Sequence[str], split: str) -> tuple[Evaluate | None, int]:
+def evaluate(
+    run: Path, data: Sequence[str], split: str, beside: Sequence[Path] = ()
+) -> tuple[Evaluate | None, int]:
     """Evaluate a run on one split; None and an exit code where the program has said why not.
+
+    Args:
+        run: a run folder, or a checkpoint in it.
+        data: builds.
+        split: of them.
+        beside: runs of the same recipe with other seeds, for the spread of the results.
 
     Raises:
         MissingExtraError: the packages for training are not installed.
     """
-    code = launched("evaluate.py", [str(run), *_data(data), "--split", split])
+    others = [word for other in beside for word in ("--beside", str(other))]
+    code = launched("evaluate.py", [str(run), *_data(data), "--split", split, *others])
     if code:
         return None, code
     # A checkpoint's results lie in its run.
@@ -157,8 +166,14 @@ def evaluate(run: Path, data: Sequence[str], split: str) -> tuple[Evaluate | Non
         checkpoint=found["checkpoint"],
         metrics=found["metrics"],
         folder=str(folder),
+        spread=_spread(folder) if beside else {},
     )
     return reply, 0
+
+
+def _spread(folder: Path) -> dict[str, Spread]:
+    found = json.loads((folder / "spread.json").read_text(encoding="utf-8"))["metrics"]
+    return {name: Spread(**values) for name, values in found.items()}
 
 
 def launched(program: str, arguments: Sequence[str], *, processes: int = 1) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from sign_etl.cli.gpu_use import GpuUse
 from sign_etl.cli.output import Output, clean, is_terminal, time_text
 
 if TYPE_CHECKING:
@@ -38,8 +39,11 @@ class ProgressDisplay:
         self._last: Progress | None = None
         self._told = ""
         self._live: Any = None
+        self._gpus = GpuUse()
 
     def __enter__(self) -> Self:
+        if self._shown:
+            self._gpus.__enter__()
         if self._shown and is_terminal(sys.stderr):
             from rich.console import Console
             from rich.live import Live
@@ -56,6 +60,7 @@ class ProgressDisplay:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._gpus.__exit__(kind, error, trace)
         if self._live is not None:
             self._live.stop()
         elif self._last is not None and progress_line(self._last) != self._told:
@@ -71,11 +76,12 @@ class ProgressDisplay:
             return
         self._last = snapshot
         if self._live is not None:
-            self._live.update(_table(snapshot))
+            self._live.update(_table(snapshot, self._gpus.words()))
         elif time.monotonic() >= self._next_s:
             self._next_s = time.monotonic() + self._interval_s
             self._told = progress_line(snapshot)
-            self._out.note(self._told)
+            gpus = self._gpus.words()
+            self._out.note(f"{self._told}  {gpus}" if gpus else self._told)
 
 
 def progress_line(snapshot: Progress) -> str:
@@ -108,7 +114,7 @@ def eta_s(snapshot: Progress) -> float | None:
     return snapshot.seconds * (snapshot.total - ended) / ended
 
 
-def _table(snapshot: Progress) -> Any:
+def _table(snapshot: Progress, gpus: str) -> Any:
     from rich.table import Table
     from rich.text import Text
 
@@ -127,6 +133,8 @@ def _table(snapshot: Progress) -> Any:
     left_s = eta_s(snapshot)
     eta = "" if left_s is None else f"ETA {time_text(left_s)}"
     table.add_row("", time_text(snapshot.seconds), eta, "", Text(ranked_reasons(snapshot.reasons)))
+    if gpus:
+        table.add_row("", gpus, "", "", "")
     return table
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
         SharingPart,
         SpreadPart,
     )
-    from sign_etl.schema.report_parts import DriftPart
+    from sign_etl.schema.report_parts import DriftPart, MeasurePart
 
 
 def tell_report(out: Output, reply: Report) -> None:
@@ -115,8 +115,9 @@ def _tell_course(out: Output, reply: Report) -> None:
             + (f", most at {worst}" if worst else "")
         )
     limited = words(reply.throughput)
-    if limited:
-        out.text(f"of all runs, {limited}")
+    if limited and reply.throughput is not None:
+        runs = reply.throughput.runs
+        out.text(f"in {'its run' if runs == 1 else f'its {runs:,} runs'} {limited}")
     if reply.drift is not None:
         _tell_drift(out, reply.drift)
 
@@ -133,15 +134,17 @@ def _tell_drift(out: Output, drift: DriftPart) -> None:
         out.text(f"  {name}: {count:,}")
     for choice in drift.choices[:10]:
         out.text(f"  {choice}")
-    out.table(
-        ("measure", "here", "there"),
-        [
-            (one.name, *("-" if value is None else f"{value:g}" for value in (one.here, one.there)))
-            for one in drift.measures
-            if one.here != one.there
-        ],
-    )
+    differing = [one for one in drift.measures if one.here != one.there]
+    if not differing:
+        out.text("  every number is the same in both")
+    else:
+        out.table(("measure", "here", "there"), [_measure_row(one) for one in differing])
     out.text("")
+
+
+def _measure_row(one: MeasurePart) -> tuple[str, ...]:
+    values = (one.here, one.there)
+    return one.name, *("-" if value is None else f"{value:g}" for value in values)
 
 
 def _tell_funnel(out: Output, reply: Report) -> None:

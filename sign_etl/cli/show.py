@@ -25,11 +25,15 @@ app = group("show", "Look at clips.")
         "sign-etl show builds/wlasl100 --key wlasl-book-0123456789ab --out book.mp4",
         "sign-etl show builds/wlasl100/train/wlasl100-train-000000.tar --timeline --out line.png",
         "sign-etl show builds/wlasl100 --terminal",
+        "sign-etl show runs/spoter --out curves.png",
     ),
 )
 def show(
     build: Annotated[
-        Path, typer.Argument(metavar="BUILD|SHARD", help="The build folder, or a tar in it.")
+        Path,
+        typer.Argument(
+            metavar="BUILD|SHARD|RUN", help="A build folder, a tar in it, or a training run."
+        ),
     ],
     out_path: Annotated[
         Path | None,
@@ -59,25 +63,32 @@ def show(
 ) -> None:
     """Draw clips with their keypoints: a picture, a film, or here.
 
+    Of a training run, the curves of what it measured.
     The path of what was written is printed.
     """
     from sign_etl.app.show import show
+    from sign_etl.app.show_run import is_run, show_run
     from sign_etl.schema.build_replies import Show
 
     out = Output.of(as_json=as_json, quiet=quiet)
-    if terminal:
+    path = out_path or Path.cwd()
+    if is_run(build):
+        if terminal or timeline or key is not None:
+            raise UsageError("a run has no clips: its curves are drawn")
+        picture = show_run(build, path)
+    elif terminal:
         _show_here(out, build, key, clips, tuple(backend or ()))
         return
-    path = out_path or Path.cwd()
-    picture = show(
-        build,
-        out=path,
-        key=key,
-        clips=clips,
-        frames=frames,
-        backends=tuple(backend or ()),
-        timeline=timeline,
-    )
+    else:
+        picture = show(
+            build,
+            out=path,
+            key=key,
+            clips=clips,
+            frames=frames,
+            backends=tuple(backend or ()),
+            timeline=timeline,
+        )
     out.data(Show(picture=str(picture)).to_json(), schema=Show.command)
     out.names([str(picture)])
     out.text(str(picture))

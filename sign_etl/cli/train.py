@@ -28,6 +28,15 @@ def complete_recipes(incomplete: str) -> list[str]:
 Data = Annotated[
     list[str] | None, typer.Option("--data", metavar="BUILD", help="A build; may be repeated.")
 ]
+TrainData = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data",
+        metavar="BUILD",
+        help="A build; may be repeated. For a chain of recipes also NAME=BUILD, for its stages of "
+        "that name.",
+    ),
+]
 
 
 @command(
@@ -38,6 +47,7 @@ Data = Annotated[
         "sign-etl train spoter/fosshack --data builds/fosshack",
         "sign-etl train mine.yaml --data builds/mine --resume --set optimizer.lr=3e-4",
         "sign-etl train mine.yaml --data builds/mine --nproc 8 --ray-address auto",
+        "sign-etl train unisign/run --data pretrain=builds/csl-news --data task=builds/lis",
     ),
 )
 def train(
@@ -49,7 +59,7 @@ def train(
             autocompletion=complete_recipes,
         ),
     ],
-    data: Data = None,
+    data: TrainData = None,
     out_path: Annotated[
         Path | None, typer.Option("--out", "-o", help="The run folder; default runs/NAME.")
     ] = None,
@@ -141,6 +151,14 @@ def evaluate(
     ] = None,
     data: Data = None,
     split: Annotated[str, typer.Option("--split", help="Which split.")] = "test",
+    beside: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--beside",
+            metavar="RUN",
+            help="A run of the same recipe with another seed, evaluated before; may be repeated.",
+        ),
+    ] = None,
     predictions: Annotated[
         Path | None,
         typer.Option(
@@ -168,7 +186,7 @@ def evaluate(
     if run is None or not data:
         what = "run" if run is None else "build"
         raise UsageError(f"no {what} given", hint="sign-etl evaluate RUN --data builds/NAME")
-    reply, code = run_evaluation(run, data, split)
+    reply, code = run_evaluation(run, data, split, beside or ())
     if reply is None:
         raise typer.Exit(code)
     out.data(reply.to_json(), schema=reply.command)
@@ -177,6 +195,14 @@ def evaluate(
     out.table(
         ("metric", "value"), [(name, f"{value:.4f}") for name, value in reply.metrics.items()]
     )
+    if reply.spread:
+        out.table(
+            ("metric", f"mean of {1 + len(beside or ())} seeds", "least", "greatest"),
+            [
+                (name, f"{part.mean:.4f}", f"{part.least:.4f}", f"{part.greatest:.4f}")
+                for name, part in reply.spread.items()
+            ],
+        )
     out.note(f"Pictures and tables: {reply.folder}")
 
 

@@ -7,7 +7,7 @@ the tables of `sign_etl.schema.conversions`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -182,3 +182,13 @@ def sentence_of(sample: Sample) -> str | None:
     """What a clip says in words: its sentence, else its glosses, else its class; one line."""
     said = sample.text or sample.gloss or sample.label
     return " ".join(said.split()) if said else None
+
+
+def renamed(splits: Sequence[str], words: Mapping[str, str]) -> dict[str, str]:
+    """What splits are called in a format: another word where that gives each a name of its own."""
+    names: dict[str, str] = {}
+    for split in splits:
+        word = words.get(split, split)
+        free = word not in splits and word not in names.values()
+        names[split] = word if free else split
+    return names

@@ -8,15 +8,18 @@ The tables are those of the format `parquet`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sign_etl.export.base import Selection, VideoUse, Written
+from sign_etl.export.base import Selection, VideoUse, Written, renamed
 from sign_etl.export.parquet import write_tables
 
 SPLITS: Final = {"val": "validation", "dev": "validation"}
+_NO_WORD: Final = re.compile(r"\W")
+"""What the names of splits may not hold there."""
 _LICENCES: Final = frozenset(
     {
         *("apache-2.0", "cc0-1.0", "mit", "odbl", "pddl"),
@@ -49,11 +52,8 @@ class HuggingFace:
 
     def write(self, selection: Selection, folder: Path) -> Written:
         """See `Exporter`."""
-        names = {
-            split: SPLITS[split]
-            for split in selection.splits
-            if split in SPLITS and SPLITS[split] not in selection.splits
-        }
+        plain = {split: _NO_WORD.sub("_", split) for split in selection.splits}
+        names = renamed(selection.splits, plain | SPLITS)
         clips = write_tables(selection, folder, names)
         return Written(clips, head=_head(selection, names))
 
@@ -66,10 +66,7 @@ def _head(selection: Selection, names: Mapping[str, str]) -> str:
 
     manifest = selection.build.manifest
     clips = sum(manifest.splits[split] for split in selection.splits)
-    files = [
-        {"split": name, "path": f"data/{name}-*.parquet"}
-        for name in (names.get(split, split) for split in selection.splits)
-    ]
+    files = [{"split": name, "path": f"data/{name}-*.parquet"} for name in names.values()]
     said = {
         **_licence(selection.rights.licence, manifest.homepage),
         **({"language": [manifest.language]} if manifest.language != "und" else {}),

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sign_etl.export.base import Selection, VideoUse, Written, sentence_of
+from sign_etl.export.base import Selection, VideoUse, Written, renamed, sentence_of
 from sign_etl.reader import Sample
 
 PHASES: Final = {"val": "dev"}
@@ -44,8 +44,7 @@ class UniSign:
     def write(self, selection: Selection, folder: Path) -> Written:
         """See `Exporter`."""
         clips = skipped = 0
-        for split in selection.splits:
-            phase = PHASES.get(split, split)
+        for split, phase in renamed(selection.splits, PHASES).items():
             (folder / "pose_format" / phase).mkdir(parents=True)
             labels: dict[str, dict[str, Any]] = {}
             for sample in selection.samples(split):

@@ -93,12 +93,12 @@ def export_build(
 
 
 def _splits(build: Build, wanted: Sequence[str]) -> tuple[str, ...]:
-    known = tuple(build.splits)
+    known = tuple(dict.fromkeys(one.split for one in build.manifest.shards if one.samples))
     for split in wanted:
         if split not in known:
             hint = near_miss(split, known) or f"it has {', '.join(known)}"
             raise UsageError(f"the build has no split `{split}`", hint=hint)
-    return tuple(split for split in known if build.splits[split] and split in (wanted or known))
+    return tuple(split for split in known if split in (wanted or known))
 
 
 def _video(

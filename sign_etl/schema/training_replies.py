@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from sign_etl.schema.replies import Part, Reply
 
 
@@ -39,6 +41,14 @@ class Train(Reply):
     """The run folder, with model card, curves and checkpoints."""
 
 
+class Spread(Part):
+    """A metric over several seeds of one recipe."""
+
+    mean: float
+    least: float
+    greatest: float
+
+
 class Evaluate(Reply):
     """`evaluate`."""
 
@@ -50,6 +60,8 @@ class Evaluate(Reply):
     metrics: dict[str, float]
     folder: str
     """Where pictures and tables are."""
+    spread: dict[str, Spread] = Field(default_factory=dict)
+    """With `--beside`: the metrics over all these runs."""
 
 
 class Score(Reply):

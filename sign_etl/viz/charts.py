@@ -49,7 +49,7 @@ def histogram(found: HistogramPart, across: str, up: str) -> str:
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    _require()
+    require_charts()
     from matplotlib.ticker import MaxNLocator
 
     def draw(axes: Axes) -> None:
@@ -122,13 +122,18 @@ def curves(
     return _drawn(draw, across, up)
 
 
-def _require() -> None:
+def require_charts() -> None:
+    """Refuse early what cannot be drawn.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
     if importlib.util.find_spec("matplotlib") is None:
         raise MissingExtraError("drawing charts", "report")
 
 
 def _drawn(draw: Any, across: str, up: str) -> str:
-    _require()
+    require_charts()
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure

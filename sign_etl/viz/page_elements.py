@@ -106,7 +106,7 @@ def table(
         lines.append(f'<tr><th scope="row">{escaped(first)}</th>{cells}</tr>')
     label = escaped(caption)
     return Html(
-        f'<div class="scroll" role="region" aria-label="{label}" tabindex="0">'
+        f'<div class="scroll" role="group" aria-label="{label}" tabindex="0">'
         f"<table>{''.join(lines)}</tbody></table></div>"
     )
 

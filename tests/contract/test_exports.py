@@ -199,9 +199,8 @@ def test_a_layout_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
     from pose_build import write_pose_build
 
     hands = write_pose_build(tmp_path / "hands", [5, 6], kind="hands-42")
-    with pytest.raises(
-        ConfigError, match="wants keypoints as spoter-54, and made \\(hands-42\\)"
-    ) as caught:
+    wanted = r"wants keypoints as spoter-54, and made \(hands-42\)"
+    with pytest.raises(ConfigError, match=wanted) as caught:
         export(hands, "spoter", tmp_path / "out")
     assert "coco-wholebody-133, " in str(caught.value.hint)
     assert export(hands, "pose-format", tmp_path / "poses").layout == "hands-42"

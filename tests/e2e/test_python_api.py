@@ -36,6 +36,10 @@ print(batch.views["pose"].shape, batch.label_id)
 """What the README shows: the index as a pandas frame, and a padded batch of torch tensors."""
 
 
+TEXT_ONLY = {"help", "completion"}
+"""Commands that are about the command line itself, and print what stands in a file."""
+
+
 def commands() -> Iterator[tuple[str, Any]]:
     """All commands by what one types."""
     for section in SECTIONS.values():
@@ -76,7 +80,11 @@ def app_functions(command: Any) -> dict[str, FunctionType]:
     return found
 
 
-@pytest.mark.parametrize(("name", "command"), list(commands()), ids=lambda value: str(value))
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [(name, command) for name, command in commands() if name not in TEXT_ONLY],
+    ids=lambda value: str(value),
+)
 def test_a_command_is_a_typed_and_documented_function(name: str, command: Any) -> None:
     found = app_functions(command)
     assert found, f"`sign-etl {name}` calls no function of sign_etl.app"

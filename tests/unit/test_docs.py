@@ -25,7 +25,10 @@ DOCUMENTS = [
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "pipelines/README.md",
+    "schemas/README.md",
     "tests/README.md",
+    "tests/benchmarks/README.md",
+    "training/README.md",
     *(f"sign_etl/cli/topics/{name}.md" for name in sorted(topics())),
 ]
 INDENTED = re.compile(r"^    (sign-etl .*)$", re.MULTILINE)

@@ -103,6 +103,14 @@
     look();
   });
   more.addEventListener("click", () => draw()[0]?.focus({ preventScroll: true }));
+  // Only what really scrolls is a stop for the keyboard.
+  const scrolling = new ResizeObserver((changed) => {
+    for (const { target } of changed) {
+      if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+      else target.removeAttribute("tabindex");
+    }
+  });
+  for (const box of document.querySelectorAll(".scroll")) scrolling.observe(box);
   element("search").hidden = false;
   look();
   document.documentElement.dataset.ready = "yes";

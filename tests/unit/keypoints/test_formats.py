@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import pickle
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -403,7 +404,11 @@ class TestPoseFile:
 
     def holistic(self) -> list[tuple[str, list[str]]]:
         points = layout("holistic-75").points
-        hand = [point.removeprefix("left_hand_").upper() for point in points[33:54]]
+        # MediaPipe says INDEX_FINGER_MCP, RING_FINGER_TIP, but PINKY_TIP.
+        hand = [
+            re.sub("^(INDEX|MIDDLE|RING)_", r"\1_FINGER_", point.removeprefix("left_hand_").upper())
+            for point in points[33:54]
+        ]
         return [
             ("POSE_LANDMARKS", [point.upper() for point in points[:33]]),
             ("FACE_LANDMARKS", [str(number) for number in range(468)]),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 pytest.importorskip("matplotlib")
 
+from sign_etl.app.report_page import report_page
+from sign_etl.core.errors import MissingExtraError
 from sign_etl.schema.report_parts import HistogramPart
 from sign_etl.viz.charts import curves, histogram
 
@@ -43,3 +47,12 @@ def test_a_page_may_hold_many_of_them() -> None:
     assert [line.attrib["d"].count("M") for line in shapes(svg, "s1")] == [2, 1]
     assert [line.get("stroke-dasharray") is None for line in shapes(svg, "s2")] == [False, False]
     assert ElementTree.fromstring(svg).get("aria-hidden") == "true"
+
+
+def test_without_the_library_nothing_is_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(MissingExtraError) as caught:
+        report_page(tmp_path / "no build")
+    assert "sign-etl[report]" in str(caught.value.hint)

@@ -1,0 +1,181 @@
+"""Signs in a video or before a webcam, named as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sign_etl.app.train import need_packages
+from sign_etl.core.errors import UsageError
+from sign_etl.schema.live_reply import Live, SignPart
+
+if TYPE_CHECKING:
+    from sign_etl.stream.pictures import Resize
+    from sign_etl.tasks.sliding import Sign, Sliding
+
+HELD_S = 1.5
+"""A sign before the webcam stays in sight so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRequest:
+    """What the command line asks for.
+
+    Attributes:
+        what: a run, or an ONNX file.
+        input: a video file, or the number of a webcam.
+        out: the annotated video.
+        labels: class names of a published file.
+        threshold: least probability of a sign.
+        hop: pictures between two looks; 0 for a quarter of the window.
+        every: one of so many frames; 0 for what the model says.
+        frames: of a window, where the file leaves it free.
+        resize: policy, for files that tell none.
+        normalise: the same.
+        no_event: labels that are never told.
+        seconds: of a webcam; 0 until Ctrl-C.
+        show: open a window.
+    """
+
+    what: Path
+    input: str
+    out: Path | None = None
+    labels: Path | None = None
+    threshold: float = 0.5
+    hop: int = 0
+    every: int = 0
+    frames: int = 0
+    resize: Resize | None = None
+    normalise: str | None = None
+    no_event: tuple[str, ...] = ()
+    seconds: float = 0.0
+    show: bool = False
+
+
+def live(request: LiveRequest, tell: Callable[[SignPart], None]) -> Live:
+    """Name the signs of a stream, and draw them into it where that is wanted.
+
+    Args:
+        request: see there.
+        tell: called for each sign when it is recognised.
+
+    Raises:
+        UsageError: no model, no video.
+        ConfigError: the model does not name signs from pictures.
+        AccessError: the webcam or the screen cannot be opened.
+    """
+    need_packages()
+    from sign_etl.media.camera import Footage
+    from sign_etl.tasks.recognisers import Choices, open_recogniser
+    from sign_etl.tasks.sliding import NO_EVENT, Sliding
+
+    chosen = Choices(
+        request.labels, request.every, request.frames, request.resize, request.normalise
+    )
+    if request.out is not None and Path(request.input).resolve() == request.out.resolve():
+        raise UsageError("--out would overwrite the input")
+    recogniser = open_recogniser(request.what, chosen)
+    sliding = Sliding(
+        recogniser,
+        threshold=request.threshold,
+        hop=request.hop,
+        silent=NO_EVENT | set(request.no_event),
+    )
+    with Footage(request.input) as footage:
+        fps = footage.fps
+        if footage.live or request.show:
+            count = _as_it_comes(request, footage, sliding, tell)
+        else:
+            count = _at_leisure(request, footage, sliding, tell)
+    return Live(
+        model=recogniser.name,
+        classes=len(recogniser.labels),
+        frames=count,
+        fps=round(fps, 3),
+        window=recogniser.frames,
+        every=recogniser.every,
+        looks=sliding.looks,
+        signs=tuple(map(_part, sliding.signs)),
+        file=None if request.out is None else str(request.out),
+    )
+
+
+def _at_leisure(
+    request: LiveRequest, footage: Any, sliding: Sliding, tell: Callable[[SignPart], None]
+) -> int:
+    """A file: recognised first and drawn afterwards, so that a sign stands where it is signed."""
+    from sign_etl.media.camera import Film, Footage
+    from sign_etl.tasks.sliding import watch
+    from sign_etl.viz.captioned import captioned
+
+    count = -1  # the end of the stream is told once more
+    for sign in watch(sliding, footage):
+        count += 1
+        if sign is not None:
+            tell(_part(sign))
+    if request.out is None:
+        return count
+    request.out.parent.mkdir(parents=True, exist_ok=True)
+    with Footage(request.input) as again, Film(request.out, footage.fps) as film:
+        for time_s, frame in again:
+            now = next((s for s in sliding.signs if s.start_s <= time_s <= s.end_s), None)
+            before = [s.label for s in sliding.signs if s.end_s < time_s]
+            film.write(
+                captioned(frame, now.label if now else "", now.probability if now else 0, before)
+            )
+    return count
+
+
+def _as_it_comes(
+    request: LiveRequest, footage: Any, sliding: Sliding, tell: Callable[[SignPart], None]
+) -> int:
+    """A webcam, or a window: each frame is drawn with what is known by then."""
+    from contextlib import ExitStack
+
+    from sign_etl.media.camera import Film
+    from sign_etl.viz.captioned import captioned
+    from sign_etl.viz.window import Window
+
+    count = 0
+    with ExitStack() as stack:
+        window = stack.enter_context(Window("sign-etl live")) if request.show else None
+        film = None
+        if request.out is not None:
+            request.out.parent.mkdir(parents=True, exist_ok=True)
+            film = stack.enter_context(Film(request.out, footage.fps))
+        try:
+            for time_s, frame in footage:
+                count += 1
+                found = sliding.see(frame, time_s)
+                if found is not None:
+                    tell(_part(found))
+                if film is not None or window is not None:
+                    last = sliding.signs[-1] if sliding.signs else None
+                    now = last if last is not None and time_s - last.end_s < HELD_S else None
+                    said = [sign.label for sign in sliding.signs if sign is not now]
+                    drawn = captioned(
+                        frame, now.label if now else "", now.probability if now else 0, said
+                    )
+                    if film is not None:
+                        film.write(drawn)
+                    if window is not None and not window.show(drawn):
+                        break
+                if request.seconds and time_s >= request.seconds:
+                    break
+        except KeyboardInterrupt:
+            pass  # the way to end a webcam; what was seen is told
+    found = sliding.finish()
+    if found is not None:
+        tell(_part(found))
+    return count
+
+
+def _part(sign: Sign) -> SignPart:
+    return SignPart(
+        label=sign.label,
+        probability=round(sign.probability, 4),
+        start_s=round(sign.start_s, 3),
+        end_s=round(sign.end_s, 3),
+    )

@@ -1,0 +1,36 @@
+"""What `live` prints with `--json`."""
+
+from __future__ import annotations
+
+from sign_etl.schema.replies import Part, Reply
+
+
+class SignPart(Part):
+    """A sign that was recognised."""
+
+    label: str
+    probability: float
+    """The greatest one of its windows."""
+    start_s: float
+    """Begin of the first window, in seconds of the video."""
+    end_s: float
+
+
+class Live(Reply):
+    """`live`."""
+
+    command = "live"
+    model: str
+    classes: int
+    frames: int
+    """Of the video."""
+    fps: float
+    window: int
+    """Frames that the model looks at."""
+    every: int
+    """One of so many frames of the video is among them."""
+    looks: int
+    """Windows that it has looked at."""
+    signs: tuple[SignPart, ...]
+    file: str | None
+    """The annotated video."""
