@@ -47,6 +47,24 @@ def _times(name: str) -> Callable[[Result], str]:
     return lambda result: f"{_mode(result)}{result[name]:.2f}x" if name in result else ""
 
 
+def _said(name: str, unit: str, factor: float = 1.0, digits: int = 1) -> Callable[[Result], str]:
+    return lambda one: f"{_mode(one)}{one[name] * factor:,.{digits}f} {unit}" if name in one else ""
+
+
+def _loads(peer: str, workers: int) -> Callable[[Result], bool]:
+    return lambda one: (
+        one["benchmark"] == "loader" and one["peer"] == peer and one.get("workers") == workers
+    )
+
+
+def _of(benchmark: str, mode: str) -> Callable[[Result], bool]:
+    return lambda one: one["benchmark"] == benchmark and one.get("mode") == mode
+
+
+FASTER = "sign_etl_is_faster_by"
+PLANNED = "1000000 planned"
+
+
 def _mode(result: Result) -> str:
     return f"{result['mode']} " if "mode" in result else ""
 
@@ -116,17 +134,143 @@ ROWS = (
         _times("ray_over_local"),
         "bench_ingest.py",
     ),
+    *(
+        Row(
+            f"keypoint samples/s to the loop, {workers} workers",
+            peer,
+            f"at least {reach}x" if reach else "",
+            _loads(peer, workers),
+            _times(FASTER),
+            "bench_loader.py",
+        )
+        for workers, peers in {
+            0: {"webdataset": 3, "litdata": 1.5, "mosaicml-streaming": 2, "wids": 0, "energon": 0},
+            2: {"webdataset": 1.8, "litdata": 1.8, "mosaicml-streaming": 1.2, "energon": 0},
+        }.items()
+        for peer, reach in peers.items()
+    ),
+    Row(
+        "resume of an epoch of 1 M samples",
+        "",
+        "under 0.5 s",
+        _is("loader-resume"),
+        _said("resume_s", "s", digits=2),
+        "bench_loader.py",
+    ),
+    Row(
+        "a training's place in the data",
+        "",
+        "under 300 bytes",
+        _is("loader-resume"),
+        _said("state_bytes", "bytes", digits=0),
+        "bench_loader.py",
+    ),
+    *(
+        Row(
+            f"video frames/s to the loop, 16 x 4, {workers} workers",
+            peer,
+            "at least 1.3x of the best" if workers else "",
+            lambda one, peer=peer, workers=workers: (  # type: ignore[misc]
+                one["benchmark"] == "video"
+                and one.get("peer") == peer
+                and one.get("workers") == workers
+            ),
+            lambda one: f"{one[FASTER]:.2f}x",
+            "bench_video.py",
+        )
+        for workers in (0, 2)
+        for peer in ("decord", "pyav", "webdataset")
+    ),
+    Row(
+        "training step with the loader",
+        "with a cached batch",
+        "",
+        _is("train-step"),
+        _times("loader_over_cached"),
+        "bench_train_step.py",
+    ),
+    Row(
+        "packing",
+        "copying the same bytes",
+        "at least 0.7x",
+        _is("pack"),
+        _times("rate_of_copying"),
+        "bench_pack.py",
+    ),
+    Row(
+        "`sign-etl --help`",
+        "",
+        "under 0.2 s",
+        _is("help"),
+        _said("help_s", "s", digits=2),
+        "bench_cli.py",
+    ),
+    Row(
+        "planning 1 M clips",
+        "",
+        "under 20 s",
+        _of("scale", PLANNED),
+        lambda one: f"{one['plan_s']:.1f} s",
+        "bench_scale.py",
+    ),
+    Row(
+        "the same, memory",
+        "",
+        "under 1 GiB",
+        _of("scale", PLANNED),
+        lambda one: f"{one['plan_mib']:,.0f} MiB",
+        "bench_scale.py",
+    ),
+    Row(
+        "`status` of 1 M clips",
+        "",
+        "under 2 s",
+        _of("scale", PLANNED),
+        lambda one: f"{one['status_s']:.1f} s",
+        "bench_scale.py",
+    ),
 )
 
 
 def read(files: Iterable[Path]) -> list[Result]:
     """Results of JSON lines files; of one benchmark and mode the last one."""
-    found: dict[tuple[str, str], Result] = {}
+    found: dict[tuple[str, ...], Result] = {}
     for path in files:
         for line in path.read_text(encoding="utf-8").splitlines():
             result = json.loads(line)
-            found[result["benchmark"], str(result.get("mode", ""))] = result
+            key = (
+                result["benchmark"],
+                *(str(result.get(k, "")) for k in ("mode", "peer", "workers")),
+            )
+            found[key] = result
     return list(found.values())
+
+
+def growth(results: list[Result]) -> str:
+    """The table of `bench_scale.py` as Markdown: a line for each number of clips."""
+    built = sorted((one for one in results if "built" in one), key=lambda one: one["built"])
+    planned = sorted((one for one in results if "planned" in one), key=lambda one: one["planned"])
+    lines = [
+        "| clips | built in | a clip | memory: driver, all | again | `status` |",
+        "|---:|---:|---:|---:|---:|---:|",
+    ]
+    lines += [
+        f"| {one['built']:,} | {one['wall_s']:,.0f} s | {one['ms_a_clip']:.0f} ms "
+        f"| {one['driver_mib']:.0f}, {one['tree_mib']:.0f} MiB "
+        f"| {one['again_s']:.1f} s | {one['status_s']:.1f} s |"
+        for one in built
+    ]
+    lines += [
+        "",
+        "| clips | planned | ledger, lock and publishing | memory: plan, all | `status` |",
+        "|---:|---:|---:|---:|---:|",
+    ]
+    lines += [
+        f"| {one['planned']:,} | {one['plan_s']:.1f} s | {one['publish_s']:.1f} s "
+        f"| {one['plan_mib']:.0f}, {one['publish_mib']:.0f} MiB | {one['status_s']:.1f} s |"
+        for one in planned
+    ]
+    return "\n".join(lines)
 
 
 def table(results: list[Result], rows: Iterable[Row] = ROWS) -> str:
@@ -155,4 +299,6 @@ def written(text: str, new: str) -> str:
 if __name__ == "__main__":
     given = [Path(name) for name in sys.argv[1:]] or sorted((HERE / "results").glob("*.jsonl"))
     readme = HERE / "README.md"
-    readme.write_text(written(readme.read_text("utf-8"), table(read(given))), "utf-8")
+    results = read(given)
+    new = f"{table(results)}\n\n{growth(results)}"
+    readme.write_text(written(readme.read_text("utf-8"), new), "utf-8")
