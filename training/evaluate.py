@@ -26,15 +26,19 @@ from sign_etl.tasks import setup
 from sign_etl.tasks.card import write_card
 from sign_etl.tasks.evaluation import collect, judged, write_results
 from sign_etl.tasks.seen import check_policy
+from sign_etl.tasks.spread import write_spread
 
 
-def evaluate(run: Path, data: Sequence[str], split: str) -> dict[str, float]:
+def evaluate(
+    run: Path, data: Sequence[str], split: str, beside: Sequence[Path] = ()
+) -> dict[str, float]:
     """Evaluate the best checkpoint of a run, or the checkpoint `run`, on one split.
 
     Args:
         run: a run folder, or a checkpoint in it.
         data: builds.
         split: of them.
+        beside: runs of the same recipe with other seeds, evaluated on the split before.
 
     Returns:
         The metrics, see `judged`.
@@ -69,6 +73,8 @@ def evaluate(run: Path, data: Sequence[str], split: str) -> dict[str, float]:
     write_results(
         folder, split, task, metrics, rows, checkpoint=best.name, dataset_hash=index.dataset_hash
     )
+    if beside:
+        write_spread(folder, beside, split)
     write_card(folder)
     return metrics
 
@@ -102,11 +108,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("run", type=Path, help="a run folder, or a checkpoint in it")
     parser.add_argument("--data", action="append", required=True, help="a build; may be repeated")
     parser.add_argument("--split", default="test")
+    parser.add_argument("--beside", type=Path, action="append", default=[], metavar="RUN")
     options = parser.parse_args(arguments)
     out = Output()
     torch.use_deterministic_algorithms(True, warn_only=True)
     try:
-        evaluate(options.run, options.data, options.split)
+        evaluate(options.run, options.data, options.split, options.beside)
     except SignEtlError as error:
         problems = getattr(error, "problems", None) or (error,)
         tell_problems(out, [(problem.message, problem.hint) for problem in problems])

@@ -13,6 +13,7 @@ has left a later one than the try before.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import logging
 import os
@@ -26,7 +27,7 @@ from sign_etl.app.stopping import StopRequest, stop_on_signals
 from sign_etl.cli.output import Output
 from sign_etl.cli.reports import tell_problems
 from sign_etl.core.content import content_dir
-from sign_etl.core.errors import SignEtlError, UsageError, VerifyError
+from sign_etl.core.errors import SignEtlError, Stopped, UsageError, VerifyError
 from sign_etl.tasks.checkpoint import checkpoints
 from sign_etl.tasks.setup import load_recipe
 
@@ -63,7 +64,9 @@ def rank(job: Mapping[str, Any]) -> None:
     # A second try is a resumed run, and where there is no checkpoint yet, a resumed run begins.
     with hold_run(out, alone=first):
         say = Output().note
-        program.train(config, job["data"], out, resume=True, stop=StopFile(out / STOP), say=say)
+        # All ranks stop at the same step, and Ray would tell an exception at length.
+        with contextlib.suppress(Stopped):
+            program.train(config, job["data"], out, resume=True, stop=StopFile(out / STOP), say=say)
 
 
 def train_on_ray(
@@ -93,7 +96,8 @@ def train_on_ray(
         with stop_on_signals() as stop:
             while True:
                 try:
-                    return _fit(job, workers, stop)
+                    _fit(job, workers, stop)
+                    break
                 except TrainingFailedError as error:
                     failures = getattr(error, "worker_failures", {}).values()
                     for failure in failures:
@@ -108,6 +112,8 @@ def train_on_ray(
                         ) from error
                     reached = steps
                     say(f"workers were lost; going on from step {steps}")
+            if stop.is_set():
+                raise stop.error("run the same command with --resume")
     finally:
         (run / STOP).unlink(missing_ok=True)
         ray.shutdown()

@@ -12,9 +12,9 @@ import numpy as np
 
 from sign_etl.reader import Build
 from sign_etl.reader.sample import NPY
-from sign_etl.schema.build_replies import Report
 from sign_etl.schema.outcome import Outcome
 from sign_etl.schema.report_parts import DriftPart, MeasurePart, PoseQualityPart
+from sign_etl.schema.report_reply import Report
 
 CHOICES = 40
 """So many differing choices are named."""

@@ -18,7 +18,9 @@ from sign_etl.core.errors import UsageError, VerifyError, near_miss
 from sign_etl.reader import Build, open_build
 from sign_etl.reader.hygiene import EXAMPLES, Hygiene, examine
 from sign_etl.reader.pose_quality import PoseQuality, pose_quality
-from sign_etl.schema.build_replies import (
+from sign_etl.schema.outcome import Outcome, StageName
+from sign_etl.schema.report_parts import CurvePart, PoseQualityPart
+from sign_etl.schema.report_reply import (
     ClassesPart,
     FunnelPart,
     HygienePart,
@@ -26,8 +28,6 @@ from sign_etl.schema.build_replies import (
     SplitPart,
     SpreadPart,
 )
-from sign_etl.schema.outcome import Outcome, StageName
-from sign_etl.schema.report_parts import CurvePart, PoseQualityPart
 
 Finding = Literal["leaks", "signers", "classes"]
 """What `--fail-on` may name."""

@@ -15,7 +15,7 @@ from sign_etl.export.rights import rights_of
 from sign_etl.reader import Build, open_build
 from sign_etl.reader.hygiene import EXAMPLES
 from sign_etl.recipes.base import RECIPES
-from sign_etl.schema.build_replies import Report
+from sign_etl.schema.report_reply import Report
 from sign_etl.viz.charts import require_charts
 from sign_etl.viz.page import render_page
 from sign_etl.viz.sample_pictures import Kind, sample_pictures

@@ -72,7 +72,7 @@ def live(
     quiet: Quiet = False,
     verbose: Verbose = 0,
 ) -> None:
-    """Name the signs in a video or before a webcam.
+    """Name signs in a video or before a webcam.
 
     A window slides over the video. A sign is told when it is probable enough; classes that mean
     "no sign" (---, no) are not told.

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from sign_etl.cli.output import Output, count_text, size_text, time_text
 
 if TYPE_CHECKING:
-    from sign_etl.schema.build_replies import (
+    from sign_etl.schema.report_parts import DriftPart, MeasurePart
+    from sign_etl.schema.report_reply import (
         CopiesPart,
         CopyPart,
         HygienePart,
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
         SharingPart,
         SpreadPart,
     )
-    from sign_etl.schema.report_parts import DriftPart, MeasurePart
 
 
 def tell_report(out: Output, reply: Report) -> None:

@@ -144,7 +144,7 @@ class DecoderBlock(nn.Module):
     def forward(self, query: Tensor, block: BlockTokens, mask: Tensor) -> Tensor:
         """(B, 1, C) from tokens (B, T, L, C) and (B, T) bool."""
         tokens = self._in_time(block, mask).flatten(1, 2)
-        seen = mask.repeat_interleave(block.tokens.shape[2], dim=1)
+        seen = mask[..., None].expand(block.tokens.shape[:3]).flatten(1)
         read = self.attention(self.query_norm(query), self.token_norm(tokens), seen)
         query = query + read
         inner = self.widen(self.mlp_norm(query))

@@ -128,7 +128,7 @@ class ClipTower(Frozen):
             )
         layers = list(self.frozen.encoder.layers)[: -self.last]
         parts = []
-        for part in torch.split(pictures, FRAMES_AT_ONCE):
+        for part in some_at_once(pictures):
             hidden = self.frozen.pre_layrnorm(self.frozen.embeddings(part))
             for layer in layers:
                 hidden = layer(hidden, None)
@@ -139,7 +139,7 @@ class ClipTower(Frozen):
     def last_blocks(self, stem: Tensor) -> list[BlockTokens]:
         """The last blocks' tokens, from what `stem` gave."""
         found: list[list[BlockTokens]] = [[] for _ in range(self.last)]
-        for part in torch.split(stem, FRAMES_AT_ONCE):
+        for part in some_at_once(stem):
             hidden = part
             for number, layer in enumerate(list(self.frozen.encoder.layers)[-self.last :]):
                 normed = layer.layer_norm1(hidden)
@@ -150,6 +150,14 @@ class ClipTower(Frozen):
                 hidden = layer(hidden, None)
                 found[number].append(BlockTokens(hidden, queries, keys))
         return [_joined(parts) for parts in found]
+
+
+def some_at_once(frames: Tensor) -> Sequence[Tensor]:
+    """Frames in parts of at most `FRAMES_AT_ONCE`; all of them where a graph is being exported."""
+    traced = torch.jit.is_tracing()  # type: ignore[attr-defined,no-untyped-call]
+    if traced or torch.compiler.is_compiling():
+        return (frames,)
+    return torch.split(frames, FRAMES_AT_ONCE)
 
 
 def _apart(flat: Tensor, clips: int) -> Tensor:

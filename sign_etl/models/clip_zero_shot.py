@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from sign_etl.core.errors import ConfigError
 from sign_etl.models.base import Frames, Inputs, ModelPlugin, expect
 from sign_etl.models.clip_loading import text_vectors, whole_clip
-from sign_etl.models.clip_tower import FRAMES_AT_ONCE, Frozen
+from sign_etl.models.clip_tower import Frozen, some_at_once
 from sign_etl.schema.pipeline import Settings
 
 
@@ -82,7 +82,7 @@ class ClipZeroShot(nn.Module):
         with torch.no_grad():
             parts = [
                 clip.visual_projection(clip.vision_model(pixel_values=part).pooler_output)
-                for part in torch.split(frames.flatten(0, 1), FRAMES_AT_ONCE)
+                for part in some_at_once(frames.flatten(0, 1))
             ]
         each = nn.functional.normalize(torch.cat(parts), dim=-1).reshape(*mask.shape, -1)
         seen = nn.functional.normalize((each * mask[..., None]).sum(1), dim=-1)

@@ -117,7 +117,7 @@ class SignVlm(nn.Module):
                 f"the clips have {clips.shape[1]} frames, the model has places for {self.longest}",
                 hint="set `model.frames` to the number of frames of the view",
             )
-        query = self.query.expand(len(clips), 1, -1)
+        query = self.query.expand(clips.shape[0], 1, -1)
         for layer, block in zip(self.blocks, self._tokens(clips), strict=True):
             query = layer(query, block, mask)
         scores: Tensor = self.head(self.drop(self.norm(query[:, 0])))
@@ -129,10 +129,10 @@ class SignVlm(nn.Module):
             return [BlockTokens(tokens, None, None) for tokens in torch.split(each, 1, 2)]
         flat = clips.flatten(0, 1)
         if self.input == "stem":
-            blocks = self.tower.last_blocks(flat.reshape(len(flat), -1, self.tower.shape.width))
+            blocks = self.tower.last_blocks(flat.reshape(flat.shape[0], -1, self.tower.shape.width))
         else:
             blocks = self.tower(flat)
-        return [block.by_clip(len(clips)) for block in blocks]
+        return [block.by_clip(clips.shape[0]) for block in blocks]
 
 
 class SignVlmModel:

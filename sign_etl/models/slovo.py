@@ -24,17 +24,9 @@ from sign_etl.models.clips import of_length, square
 from sign_etl.models.vision import video_networks
 from sign_etl.schema.pipeline import Settings
 
-Network = Literal[
-    "mvitv2-s",
-    "mvitv2-tiny",
-    "swin3d-t",
-    "swin3d-s",
-    "swin3d-b",
-    "swin3d-l",
-    "i3d",
-    "s3d",
-    "r3d-18",
-]
+Mvit = Literal["mvitv2-s", "mvitv2-tiny"]
+Swin = Literal["swin3d-t", "swin3d-s", "swin3d-b", "swin3d-l"]
+Network = Literal[Mvit, Swin, "i3d", "s3d", "r3d-18"]
 
 
 @dataclass(frozen=True, slots=True)

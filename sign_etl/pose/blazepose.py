@@ -200,13 +200,11 @@ class BlazePoseEstimator:
             finder.close()
 
     def _new_body(self, mode: Mode) -> Any:
-        from mediapipe.tasks.python import BaseOptions, vision
+        from mediapipe.tasks.python import vision
 
         return vision.PoseLandmarker.create_from_options(
             vision.PoseLandmarkerOptions(
-                base_options=BaseOptions(
-                    model_asset_buffer=self._body_model, delegate=BaseOptions.Delegate.CPU
-                ),
+                base_options=_on_cpu(self._body_model),
                 running_mode=vision.RunningMode[mode.upper()],
                 num_poses=1,
                 min_pose_detection_confidence=self._options.min_body_detection,
@@ -216,13 +214,11 @@ class BlazePoseEstimator:
         )
 
     def _new_hands(self, mode: Mode) -> Any:
-        from mediapipe.tasks.python import BaseOptions, vision
+        from mediapipe.tasks.python import vision
 
         return vision.HandLandmarker.create_from_options(
             vision.HandLandmarkerOptions(
-                base_options=BaseOptions(
-                    model_asset_buffer=self._hand_model, delegate=BaseOptions.Delegate.CPU
-                ),
+                base_options=_on_cpu(self._hand_model),
                 running_mode=vision.RunningMode[mode.upper()],
                 num_hands=2,
                 min_hand_detection_confidence=self._options.min_hand_detection,
@@ -230,6 +226,12 @@ class BlazePoseEstimator:
                 min_tracking_confidence=self._options.min_hand_tracking,
             )
         )
+
+
+def _on_cpu(model: bytes) -> Any:
+    from mediapipe.tasks.python import BaseOptions
+
+    return BaseOptions(model_asset_buffer=model, delegate=BaseOptions.Delegate.CPU)
 
 
 class _HandOwner:

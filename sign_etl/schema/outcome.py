@@ -157,27 +157,14 @@ _RULES = frozenset(
         Reason.CUT_OFF,
     }
 )
-_FROM_BYTES = frozenset(
-    {
-        Reason.CORRUPT,
-        Reason.NO_VIDEO,
-        Reason.UNSUPPORTED_FORMAT,
-        Reason.SPAN_OUTSIDE,
-        Reason.PARTIAL,
-        Reason.TOO_SHORT,
-        Reason.TOO_LONG,
-        Reason.TOO_MANY_PIXELS,
-        Reason.FPS_MISMATCH,
-        Reason.NO_PERSON,
-        Reason.AMBIGUOUS_PERSON,
-        Reason.BODY_MISSING,
-        Reason.HANDS_MISSING,
-        Reason.FROZEN,
-        Reason.BLACK,
-        Reason.UNSTEADY,
-        Reason.CUT_OFF,
-    }
-)
+_FROM_BYTES = (_RULES - {Reason.REVOKED}) | {
+    Reason.CORRUPT,
+    Reason.NO_VIDEO,
+    Reason.UNSUPPORTED_FORMAT,
+    Reason.SPAN_OUTSIDE,
+    Reason.PARTIAL,
+    Reason.TOO_MANY_PIXELS,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from sign_etl.schema import (
     live_reply,
     records,
     replies,
+    report_reply,
     training_replies,
     vector_replies,
 )
@@ -61,7 +62,7 @@ REPLIES: tuple[type[Reply], ...] = (
     export_replies.ExportFormats,
     build_replies.Plan,
     build_replies.Push,
-    build_replies.Report,
+    report_reply.Report,
     build_replies.Show,
     build_replies.Status,
     lineage_replies.Verify,

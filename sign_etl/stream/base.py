@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
@@ -264,3 +265,8 @@ class SampleRng:
             key = int.from_bytes(hashlib.blake2b(name, digest_size=16).digest(), "little")
             self._made = np.random.Generator(np.random.Philox(key=key))
         return self._made
+
+
+def recipe_name(step: object) -> str:
+    """The name of a transform as recipes write it: `RandAugment` is `rand-augment`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(step).__name__).lower()

@@ -27,6 +27,7 @@ from sign_etl.stream.pk import pk_batches
 if TYPE_CHECKING:
     from sign_etl.stream.index import Index
 
+_FROM_ONE = ("samples", "micro_batches", "window_shards", "pad_multiple", "repeat")
 PLAN_VERSION = 1
 """Raised when equal arguments give another order than before."""
 
@@ -40,8 +41,7 @@ class Batching:
             single longer sample is a micro-batch of its own.
         samples: at most so many in a micro-batch; without `frames`, exactly so many.
         micro_batches: of a step, over all ranks; 8 splits evenly on 1, 2, 4 or 8.
-        window_shards: shards that are mixed with each other; larger shuffles better and needs
-            more of a cache.
+        window_shards: shards that are mixed; larger shuffles better and needs more of a cache.
         band: relative width of a length band; 0 sorts by length exactly.
         quadratic: T frames cost T + T * T / quadratic, as attention does; 0 for T alone.
         pad_multiple: T of a batch is a multiple of this.
@@ -68,8 +68,7 @@ class Batching:
     temperature: float = 1.0
 
     def __post_init__(self) -> None:
-        ones = ("samples", "micro_batches", "window_shards", "pad_multiple", "repeat")
-        least = dict.fromkeys(ones, 1)
+        least = dict.fromkeys(_FROM_ONE, 1)
         for name in ("frames", "quadratic", "classes", "epoch_samples", "band", *least):
             if getattr(self, name) < least.get(name, 0):
                 raise ConfigError(f"`{name}` of the batching begins at {least.get(name, 0)}")

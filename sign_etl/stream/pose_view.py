@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sign_etl.core.errors import ConfigError, near_miss
 from sign_etl.schema.layouts import Layout, layout
-from sign_etl.stream.base import RngMaker, SampleError, SampleFacts, Use
+from sign_etl.stream.base import RngMaker, SampleError, SampleFacts, Use, recipe_name
 from sign_etl.stream.index import Index
 from sign_etl.stream.npy import decode_npy
 from sign_etl.stream.sources import Source
@@ -187,7 +187,7 @@ def _backend(member: str) -> str:
 def policy_of_step(step: Any) -> dict[str, Any]:
     """Name and settings of a transform."""
     told = asdict(step) if is_dataclass(step) and not isinstance(step, type) else {}
-    return {"name": type(step).__name__, **told}
+    return {"name": recipe_name(step), **told}
 
 
 def as_float32(array: NDArray[Any]) -> NDArray[np.float32]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sign_etl.core.errors import UsageError
+
 if TYPE_CHECKING:
     from sign_etl.stream.index import Index
 
@@ -22,9 +24,14 @@ def few_of_each(index: Index, rows: NDArray[np.int64], shots: int, seed: int) ->
         rows: of it; without a class they are left out.
         shots: k.
         seed: of the draw.
+
+    Raises:
+        UsageError: none of them has a class.
     """
     classes: Any = index.label_id[rows]
     rows, classes = rows[classes >= 0], classes[classes >= 0]
+    if not len(rows):
+        raise UsageError("no sample has a class to draw by", hint="leave `data.shots` out")
     keys = index.column("key").take(rows).to_pylist()
     drawn = [hashlib.blake2b(f"{seed}/{key}".encode(), digest_size=8).digest() for key in keys]
     order = sorted(range(len(rows)), key=lambda place: (classes[place], drawn[place]))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sign_etl.core.errors import ConfigError
 from sign_etl.core.registry import Registry
-from sign_etl.stream.base import RngMaker
+from sign_etl.stream.base import RngMaker, recipe_name
 from sign_etl.stream.pictures import Box
 
 Clip = NDArray[np.uint8]
@@ -73,7 +73,7 @@ class Step:
     def policy(self) -> dict[str, Any]:
         """See `ClipTransform`."""
         settings: Any = self
-        return {"name": type(self).__name__, **asdict(settings)}
+        return {"name": recipe_name(self), **asdict(settings)}
 
 
 @dataclass(frozen=True)

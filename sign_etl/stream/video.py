@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import av
@@ -65,42 +65,57 @@ class Video:
         numbers = sorted(set(wanted))
         try:
             packets = [packet for packet in self._input.demux(self._stream) if packet.size]
-            ordered = len(packets) == self.frames and all(
-                packet.pts is not None and packet.pts == packet.dts for packet in packets
-            )
-            found = self._by_gop(packets, numbers) if ordered else self._in_order(packets, numbers)
-            pictures = {number: frame.to_ndarray(format="rgb24") for number, frame in found}
+            pictures = self._by_gop(packets, numbers)
+            if pictures is None:
+                self._stream.codec_context.flush_buffers()
+                pictures = self._in_order(packets, numbers)
         except (av.FFmpegError, ValueError):
             raise SampleError("decode", MEMBER) from None
         if len(pictures) != len(numbers):
             raise SampleError("decode", MEMBER)
         return pictures
 
-    def _by_gop(self, packets: list[Any], wanted: list[int]) -> Iterator[tuple[int, Any]]:
-        context = self._stream.codec_context
+    def _by_gop(self, packets: list[Any], wanted: list[int]) -> Pictures | None:
+        """The frames, from the nearest key frames on; None where a packet is not a frame."""
+        ordered = len(packets) == self.frames and all(
+            packet.pts is not None and packet.pts == packet.dts for packet in packets
+        )
+        if not ordered:
+            return None
+        context, pictures, done = self._stream.codec_context, {}, -1
         keys = [number for number, packet in enumerate(packets) if packet.is_keyframe]
-        done = -1
         for number in wanted:
             place = bisect_right(keys, number) - 1
-            first = max(done + 1, keys[place] if place >= 0 else 0)
             frames: list[Any] = []
-            for each in range(first, number + 1):
+            for each in range(max(done + 1, keys[place] if place >= 0 else 0), number + 1):
                 frames = context.decode(packets[each])
             if len(frames) != 1 or frames[0].pts != packets[number].pts:
-                raise SampleError("decode", MEMBER)
+                return None
             done = number
-            yield number, frames[0]
+            pictures[number] = _rgb(frames[0])
+        return pictures
 
-    def _in_order(self, packets: list[Any], wanted: list[int]) -> Iterator[tuple[int, Any]]:
-        context, left, number = self._stream.codec_context, set(wanted), 0
+    def _in_order(self, packets: list[Any], wanted: list[int]) -> Pictures:
+        # By its time, so that a frame that a decoder loses does not move those behind it.
+        if any(packet.pts is None for packet in packets):
+            raise SampleError("decode", MEMBER)
+        numbers = {pts: n for n, pts in enumerate(sorted(packet.pts for packet in packets))}
+        context, left = self._stream.codec_context, set(wanted)
+        pictures: Pictures = {}
         for packet in (*packets, None):
             for frame in context.decode(packet):
+                number = numbers.get(frame.pts, -1)
                 if number in left:
                     left.discard(number)
-                    yield number, frame
-                number += 1
+                    pictures[number] = _rgb(frame)
             if not left:
-                return
+                break
+        return pictures
+
+
+def _rgb(frame: Any) -> NDArray[np.uint8]:
+    picture: NDArray[np.uint8] = frame.to_ndarray(format="rgb24")
+    return picture
 
 
 def with_decord(data: bytes, wanted: Sequence[int]) -> Pictures:

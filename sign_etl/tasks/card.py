@@ -10,6 +10,10 @@ import yaml
 from sign_etl.core.files import write_bytes
 from sign_etl.tasks.checkpoint import BUILD, CONFIG, best_of, read_json
 from sign_etl.tasks.evaluation import RESULTS
+from sign_etl.tasks.spread import SPREAD
+
+BROUGHT = {"clip": "CLIP", "language_model": "the language model", "hand_weights": "hands"}
+"""Settings of models that name weights of others."""
 
 
 def write_card(run: Path) -> None:
@@ -97,8 +101,13 @@ def _preprocessing(config: dict[str, Any], build: dict[str, Any]) -> list[str]:
 def _begin(config: dict[str, Any]) -> str:
     init = config.get("init") or {}
     source = init.get("run") or init.get("published")
+    brought = [
+        f"{what} `{config['model'][key]}`"
+        for key, what in BROUGHT.items()
+        if config["model"].get(key) and not config["model"].get(f"random_{key}")
+    ]
     if source is None:
-        return "random, unless the model brings its own"
+        return f"{', '.join(brought)}, under their own licences" if brought else "random"
     return f"{Path(source).name}, licence: {init.get('licence') or 'not told'}"
 
 
@@ -111,7 +120,21 @@ def _results(run: Path) -> list[str]:
     for path in sorted((run / RESULTS).glob("*/metrics.json")):
         found = read_json(path)
         lines += [f"## Results on `{found['split']}`, {found['clips']:,} clips", ""]
+        several = path.parent / SPREAD
+        if several.is_file():
+            lines += _spread(found["metrics"], read_json(several))
+            continue
         lines += ["| metric | value |", "|---|---:|"]
         lines += [f"| {name} | {value:.4f} |" for name, value in sorted(found["metrics"].items())]
         lines.append("")
     return lines
+
+
+def _spread(mine: dict[str, float], several: dict[str, Any]) -> list[str]:
+    seeds = ", ".join(map(str, several["seeds"]))
+    lines = [f"| metric | value | mean (least to greatest) of seeds {seeds} |", "|---|---:|---:|"]
+    for name, value in sorted(mine.items()):
+        told = several["metrics"].get(name)
+        over = f"{told['mean']:.4f} ({told['least']:.4f} to {told['greatest']:.4f})" if told else ""
+        lines.append(f"| {name} | {value:.4f} | {over} |")
+    return [*lines, ""]

@@ -14,15 +14,12 @@ import torch
 from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
-from sign_etl.core.errors import ConfigError
 from sign_etl.models.base import ModelPlugin
-from sign_etl.schema.layouts import LAYOUTS, layout
 from sign_etl.schema.pipeline import Settings
 from sign_etl.stream.base import Batch
 from sign_etl.tasks.base import DataFacts, Losses, ModelTask, Rows, Task, need_labels
 from sign_etl.tasks.grouping import hard_groups, rearranged
 from sign_etl.tasks.neighbours import neighbour_metrics, silhouette
-from sign_etl.tasks.splicing import Clips, joined, spliced, swapped
 
 EASY = 1e-8
 """Triplets with at most this loss have nothing to teach."""
@@ -39,9 +36,6 @@ class MetricOptions(Settings):
     """By how much a stranger must be farther away than a friend."""
     filter_easy: bool = True
     """With `all`: the mean is taken over triplets that still teach."""
-    made_up: tuple[Literal["time", "hands"], ...] = ()
-    """Words that nobody signs as further classes of every micro-batch, for data of few classes:
-    clips that end as another one, or with another one's right hand."""
     group_from_epoch: int | None = Field(default=None, ge=0)
     """From this epoch on, hard clips of a step meet in one micro-batch; null for never."""
     group_threshold: float = Field(default=0.5, ge=0, le=1)
@@ -55,7 +49,6 @@ class MetricTask(ModelTask):
 
     metric, mode = "silhouette", "max"
     options: MetricOptions = MetricOptions()
-    hand: tuple[int, ...] = ()  # points of the right one
 
     def regroup(self, model: nn.Module, batches: Sequence[Batch]) -> Sequence[Batch]:
         """Bring hard clips together, see `hard_groups`; only among this rank's micro-batches."""
@@ -78,32 +71,20 @@ class MetricTask(ModelTask):
 
     def step(self, model: nn.Module, batch: Batch) -> Losses:
         """Triplet loss of the micro-batch times its clips."""
+        embedded = model(*self.inputs(batch)).float()
         real = batch.weight > 0
         count = int(real.sum())
-        values, mask = self.inputs(batch)
-        labels = batch.label_id
-        if self.options.made_up and count:
-            values, mask, labels = self._with_made_up((values[real], mask[real], labels[real]))
-            real = torch.ones_like(labels, dtype=torch.bool)
-        embedded = model(values, mask).float()
-        embedded, labels = embedded[real], labels[real]
+        embedded, labels = embedded[real], batch.label_id[real]
         if self.options.triplets == "hard":
             losses = hard_triplets(embedded, labels, self.options.margin)
         else:
             losses = all_triplets(embedded, labels, self.options.margin)
         used = int((losses > EASY).sum())
-        loss = reduced(losses, len(labels), filter_easy=self.options.filter_easy)
+        loss = reduced(losses, count, filter_easy=self.options.filter_easy)
         # The sum keeps the graph whole where no triplet is left.
         loss_sum = loss * count + embedded.sum() * 0.0
         share = used / max(len(losses), 1)
         return Losses(loss_sum, float(count), {"triplets_used": share * count})
-
-    def _with_made_up(self, clips: Clips) -> Clips:
-        found = clips
-        for part in self.options.made_up:
-            values, mask, labels = spliced(clips) if part == "time" else swapped(clips, self.hand)
-            found = joined(found, (values, mask, labels + found[2].max()))
-        return found
 
     def predict(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Embedding and true class."""
@@ -170,21 +151,6 @@ def _triplet_losses(embedded: Tensor, labels: Tensor, margin: float, triplets: A
     return embedded.new_zeros(0)  # the library says 0 where there is no triplet
 
 
-def right_hand(facts: DataFacts) -> tuple[int, ...]:
-    """Its points in the layout of the data.
-
-    Raises:
-        ConfigError: there are no such points.
-    """
-    known = facts.layout in LAYOUTS
-    hand = layout(facts.layout).parts["right_hand"] if known else ()
-    if not hand:
-        raise ConfigError(
-            "`made_up: [hands]` needs keypoints of hands", hint="set `task.made_up: [time]`"
-        )
-    return tuple(hand)
-
-
 class MetricPlugin:
     """The plug-in, see `TaskPlugin`."""
 
@@ -203,8 +169,6 @@ class MetricPlugin:
         chosen = MetricOptions.model_validate(options)
         task = MetricTask(model, model_options, facts, outputs=chosen.size, gallery=True)
         task.options = chosen
-        if "hands" in chosen.made_up:
-            task.hand = right_hand(facts)
         return task
 
 

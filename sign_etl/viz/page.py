@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sign_etl.reader import Build
-from sign_etl.schema.build_replies import Report
+from sign_etl.schema.report_reply import Report
 from sign_etl.viz import page_contents, page_health
 from sign_etl.viz.page_elements import Html, data_block, duration, escaped, foreign, number, section
 from sign_etl.viz.sample_pictures import FRAMES, TILE, as_address

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from sign_etl.schema.build_replies import Report, SpreadPart
 from sign_etl.schema.report_parts import GroupPart, HistogramPart, PoseQualityPart
+from sign_etl.schema.report_reply import Report, SpreadPart
 from sign_etl.viz import charts
 from sign_etl.viz.page_elements import (
     Html,

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import PurePath
 from urllib.parse import urlsplit
 
-from sign_etl.schema.build_replies import CopiesPart, HygienePart, Report, SharingPart
 from sign_etl.schema.records import ManifestRecord
 from sign_etl.schema.report_parts import DriftPart, LinksPart, ThroughputPart
+from sign_etl.schema.report_reply import CopiesPart, HygienePart, Report, SharingPart
 from sign_etl.viz.page_elements import (
     Html,
     bar,

@@ -78,10 +78,11 @@ def test_steps_with_the_loader(folder: Path, record: list[dict[str, Any]], worke
         while True:
             asked = time.perf_counter()
             step = next(iterator, None)
+            batches = list(step or ())  # a step reads when it is asked for its batches
             waited += time.perf_counter() - asked
             if step is None:
                 return time.perf_counter() - began, waited
-            for batch in step:
+            for batch in batches:
                 losses = opened.task.step(model, batch)
                 (losses.loss_sum / losses.weight).backward()
             optimizer.step()

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import time
+from pathlib import Path
+
 import pytest
 
+from sign_etl.cli.gpu_use import GpuUse
 from sign_etl.cli.output import Output
 from sign_etl.cli.progress import ProgressDisplay, eta_s, progress_line
 from sign_etl.run.progress import Progress, StageProgress
@@ -68,3 +73,20 @@ def test_when_it_will_be_done() -> None:
     assert eta_s(at(2, 60)) == 60  # five of ten clips are at their end after a minute
     assert "ETA 1:00" in progress_line(at(2, 60))
     assert eta_s(at(7, 60)) is None
+
+
+def test_gpus_as_the_drivers_tool_tells_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho '1, 7'\necho '0, 83'\necho 'no, such'\nexec sleep 60\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with GpuUse() as gpus:
+        until = time.monotonic() + 60
+        while gpus.words().count("gpu") < 2 and time.monotonic() < until:
+            time.sleep(0.01)
+        assert gpus.words() == "gpu 0 83 %, gpu 1 7 %"
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    with GpuUse() as gpus:
+        assert gpus.words() == ""

@@ -278,3 +278,13 @@ def test_zero_shot_is_what_clip_says_itself(folder: Path) -> None:
     assert text_vectors(clip, str(folder), LABELS).norm(dim=-1).allclose(torch.ones(3))
     with pytest.raises(ValueError, match="no place for the class"):
         clip_zero_shot.MODEL.options({"prompts": ("a sign",)})
+
+
+def test_an_exporter_sees_any_number_of_clips(folder: Path) -> None:
+    model = awake(made(folder)).eval()
+    example = (torch.randn(2, 4, 3, 32, 32), torch.ones(2, 4, dtype=torch.bool))
+    batch = torch.export.Dim("batch", max=64)
+    graph = torch.export.export(model, example, dynamic_shapes=({0: batch}, {0: batch})).module()
+    frames, mask = torch.randn(20, 4, 3, 32, 32), torch.ones(20, 4, dtype=torch.bool)
+    mask[3, 2:] = False
+    assert torch.allclose(graph(frames, mask), model(frames, mask), atol=1e-5)

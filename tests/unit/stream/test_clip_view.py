@@ -88,6 +88,23 @@ def test_files_with_frames_out_of_order_are_decoded_too() -> None:
     assert all(np.array_equal(found[number], whole[number]) for number in found)
 
 
+def test_decoders_that_give_a_frame_late_are_waited_for() -> None:
+    """MPEG-2: times of decoding before those of showing, and frames that come one packet late."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as container:
+        stream = container.add_stream("mpeg2video", rate=25)
+        stream.height, stream.width = TALL, WIDE
+        stream.pix_fmt = "yuv420p"
+        for picture in gradient(15, WIDE, TALL):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    whole = every(buffer.getvalue())
+    with Video(buffer.getvalue()) as video:
+        found = video.take([3, 8, 14])
+    assert all(np.array_equal(found[number], whole[number]) for number in (3, 8, 14))
+
+
 @pytest.mark.parametrize("data", [b"", b"<html>", bytes(2000)])
 def test_what_is_no_video_is_a_sample_error(data: bytes) -> None:
     view = ClipView(sampler({"name": "stride", "frames": 4}))
@@ -241,6 +258,7 @@ def test_augmentations_draw_by_seed_visit_and_clip(name: str, clip: bytes) -> No
         assert np.array_equal(made[0], before[:, :, ::-1])
     policy = view.policy()["augment"][0]
     assert {key: policy[key] for key in AUGMENT[name]} == AUGMENT[name]
+    assert policy["name"] == name
 
 
 def test_a_faster_clip_spans_more_of_the_source(clip: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tiny_build import LABELS, write_tiny_build
 from tiny_clip import write_tiny_clip
 
 from sign_etl.core.canonical import sha256_file
+from sign_etl.core.errors import UsageError
 from sign_etl.stream.base import Filters
 from sign_etl.stream.index import open_index
 from sign_etl.tasks.checkpoint import find_checkpoint, read_json
@@ -104,6 +106,9 @@ def test_few_shots_are_the_same_ones_again(
     assert set(chosen[1, 0]) < set(chosen[2, 0]) < set(chosen[5, 0])
     assert chosen[1, 0] != chosen[1, 1]
     assert index.rows(Filters(shots=1)).tolist() == chosen[1, 0]
+    nameless = replace(index, label_id=np.full(len(index), -1, np.int32))
+    with pytest.raises(UsageError, match="no sample has a class"):
+        nameless.rows(Filters(shots=1))
     path = recipe({"name": "signvlm", "layers": 1, "frames": 4}, data={"shots": 1})
     opened = open_training(load_recipe(path), [str(build)], tmp_path)
     with opened.train.loader() as loader:

@@ -13,12 +13,11 @@ pytest.importorskip("accelerate")
 pytest.importorskip("transformers")
 
 from programs import load_program
-from safetensors.numpy import load_file
 from tiny_build import LABELS, write_tiny_build
 from tiny_mt5 import write_tiny_mt5
 
 from sign_etl.core.canonical import sha256_file
-from sign_etl.tasks.checkpoint import find_checkpoint, read_json, read_records
+from sign_etl.tasks.checkpoint import find_checkpoint, read_json, read_records, read_weights
 from sign_etl.tasks.setup import load_recipe, open_training
 
 train = load_program("train")
@@ -66,25 +65,20 @@ def test_the_stages_follow_one_another(world: Path) -> None:
     second = load_recipe(recipe(world, view, init={"run": str(world / "first")}))
     told: list[str] = []
     train.train(second, data, world / "second", say=told.append)
-    before = load_file(find_checkpoint(world / "first") / "model.safetensors")
-    assert f"took {len(before) + len(TIED)} of" in told[0]
-    after = load_file(find_checkpoint(world / "second") / "model.safetensors")
+    before = read_weights(find_checkpoint(world / "first"))
+    assert f"took {len(before)} of" in told[0]
+    after = read_weights(find_checkpoint(world / "second"))
     assert set(before) < set(after)
     assert {name.partition(".")[0] for name in set(after) - set(before)} == {"hands"}
     # Its first step opens the gate: the pictures are not left aside.
-    assert np.abs(after["hands.fusion.gate_out.weight"]).max() > 0
+    assert after["hands.fusion.gate_out.weight"].any()
     losses = [r["metrics"]["loss"] for r in read_records(world / "second" / "metrics.jsonl")[:1]]
     assert np.isfinite(losses).all()
-    found = evaluate.evaluate(world / "second", data, "val")
-    csv = world / "second" / "results" / "val" / "predictions.csv"
-    digest = sha256_file(csv)
-    assert evaluate.evaluate(world / "second", data, "val") == found
-    assert sha256_file(csv) == digest
+    folder = world / "second" / "results" / "val"
+    said, found = sha256_file(folder / "predictions.csv"), read_json(folder / "metrics.json")
+    assert evaluate.evaluate(world / "second", data, "val") == found["metrics"]
+    assert sha256_file(folder / "predictions.csv") == said
     assert read_json(world / "second" / "build.json")["preprocessing"]["share"] == 0.3
-
-
-TIED = ("decoder.embed_tokens", "encoder.embed_tokens")
-"""Parts of a T5 that are tied to its embedding and written once."""
 
 
 def test_crops_reach_the_model(world: Path, tmp_path: Path) -> None:

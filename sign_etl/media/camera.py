@@ -1,0 +1,127 @@
+"""Frames of a video file or a webcam as they come, upright; and a file written frame by frame."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from sign_etl.core.errors import AccessError, UsageError
+from sign_etl.media.picture import orientation
+
+CRF = 20
+USUAL_FPS = 30.0
+_CAMERAS = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}")}
+_ELSEWHERE = ("dshow", "video={}")
+
+
+class Footage:
+    """A file or a webcam; a context manager.
+
+    Args:
+        where: a file, the number of a webcam, or its name where the system wants one.
+
+    Raises:
+        UsageError: no such file, or no video.
+        AccessError: no such webcam.
+    """
+
+    def __init__(self, where: str) -> None:
+        self.live = where.isdigit()
+        kind, address = _CAMERAS.get(sys.platform, _ELSEWHERE)
+        if not self.live and not Path(where).is_file():
+            raise UsageError(f"{where}: no such file", hint="a number is a webcam, such as 0")
+        try:
+            if self.live:
+                self._input: Any = av.open(address.format(where), format=kind)
+            else:
+                self._input = av.open(f"file:{Path(where).absolute()}", metadata_errors="replace")
+            self._stream = self._input.streams.video[0]
+        except (av.FFmpegError, OSError, ValueError, IndexError) as error:
+            if self.live:
+                raise AccessError(
+                    f"webcam {where} cannot be opened", hint="try another number, or --input FILE"
+                ) from error
+            raise UsageError(f"{where}: no video that can be read") from error
+        rate = self._stream.average_rate or self._stream.guessed_rate
+        self.fps = float(rate) if rate else USUAL_FPS
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._input.close()
+
+    def __iter__(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        """Seconds since the first frame, and the frame (H, W, 3) RGB; damaged ones are left out."""
+        begin: float | None = None
+        number = 0
+        for packet in self._input.demux(self._stream):
+            try:
+                frames = packet.decode()
+            except av.FFmpegError:
+                continue
+            for frame in frames:
+                time_s = frame.time if frame.time is not None else number / self.fps
+                begin = time_s if begin is None else begin
+                number += 1
+                yield max(0.0, time_s - begin), _upright(frame)
+
+
+class Film:
+    """Pictures written as H.264 one by one; a context manager.
+
+    Args:
+        path: the file; its folder exists.
+        fps: frames per second.
+    """
+
+    def __init__(self, path: Path, fps: float) -> None:
+        self._output = av.open(f"file:{path.absolute()}", "w", format="mp4")
+        self._rate = Fraction(fps).limit_denominator(1001)
+        self._stream: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._stream is not None:
+            self._output.mux(self._stream.encode(None))
+        self._output.close()
+
+    def write(self, picture: NDArray[np.uint8]) -> None:
+        """Append a picture (H, W, 3) RGB; an odd last row or column is cut off."""
+        height, width = (side - side % 2 for side in picture.shape[:2])
+        if self._stream is None:
+            self._stream = self._output.add_stream(
+                "libx264", rate=self._rate, options={"crf": str(CRF), "preset": "veryfast"}
+            )
+            self._stream.width, self._stream.height = width, height
+            self._stream.pix_fmt = "yuv420p"
+        frame = av.VideoFrame.from_ndarray(
+            np.ascontiguousarray(picture[:height, :width]), format="rgb24"
+        )
+        self._output.mux(self._stream.encode(frame))
+
+
+def _upright(frame: Any) -> NDArray[np.uint8]:
+    turn = orientation(frame)
+    picture = np.rot90(frame.to_ndarray(format="rgb24"), -turn.degrees // 90)
+    return np.ascontiguousarray(picture[:, ::-1] if turn.mirrored else picture)

@@ -1,0 +1,123 @@
+"""`sign-etl live` on real files: a published signature, an annotated video, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from media import VideoSpec, write_video
+
+pytest.importorskip("torch")
+pytest.importorskip("onnxruntime")
+onnx = pytest.importorskip("onnx")
+av = pytest.importorskip("av")
+
+LABELS = ("темно", "ярко", "---")
+SHAPES = {
+    "slovo": ([1, 1, 3, 4, 32, 32], [1, 2, 3, 4, 5]),
+    "easy": (["batch", 3, 4, 32, 32], [1, 2, 3, 4]),
+    "ours": (["batch", 4, 3, 32, 32], [1, 2, 3, 4]),
+}
+
+
+def brightness(path: Path, signature: str) -> Path:
+    """An ONNX file of three classes: dark, bright, and neither; probabilities inside."""
+    helper, kinds = onnx.helper, onnx.TensorProto
+    shape, axes = SHAPES[signature]
+    # Behind ImageNet's mean black is -2 and white +2.4; divided by 255 they are 0 and 1.
+    steep, middle = (9.0, 0.5) if signature == "easy" else (3.0, 0.0)
+    nodes = [
+        helper.make_node("ReduceMean", ["input", "axes"], ["mean"], keepdims=0),
+        helper.make_node("Unsqueeze", ["mean", "last"], ["column"]),
+        helper.make_node("Sub", ["column", "middle"], ["away"]),
+        helper.make_node("Mul", ["away", "steep"], ["scores"]),
+        helper.make_node("Softmax", ["scores"], ["output"], axis=-1),
+    ]
+    constants = [
+        helper.make_tensor("axes", kinds.INT64, [len(axes)], axes),
+        helper.make_tensor("last", kinds.INT64, [1], [1]),
+        helper.make_tensor("middle", kinds.FLOAT, [1], [middle]),
+        helper.make_tensor("steep", kinds.FLOAT, [1, 3], [-steep, steep, 0.0]),
+    ]
+    given = helper.make_tensor_value_info("input", kinds.FLOAT, shape)
+    told = helper.make_tensor_value_info("output", kinds.FLOAT, ["batch", 3])
+    graph = helper.make_graph(nodes, "brightness", [given], [told], constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("live")
+    levels = [20] * 12 + [128] * 10 + [235] * 12
+    planes = [np.full((96, 160), level, np.uint8) for level in levels]
+    write_video(folder / "both.mp4", VideoSpec(count=len(levels), pictures=planes))
+    turned = VideoSpec(count=6, rotation=90, pictures=planes[-6:])
+    write_video(folder / "turned.mp4", turned)
+    for signature in SHAPES:
+        brightness(folder / f"{signature}.onnx", signature)
+    lines = "".join(f"{number}\t{label}\n" for number, label in enumerate(LABELS))
+    (folder / "labels.tsv").write_text(lines, "utf-8")
+    return folder
+
+
+def run(*words: object) -> Any:
+    command = [sys.executable, "-m", "sign_etl", "live", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
+
+
+def test_an_annotated_video_is_written_without_a_screen(world: Path) -> None:
+    """Signs in their order, each once, and frames with a bar on which something stands."""
+    out = world / "made" / "annotated.mp4"
+    done = run(
+        *(world / "slovo.onnx", "--labels", world / "labels.tsv", "--input", world / "both.mp4"),
+        *("--every", 1, "--threshold", 0.9, "--out", out, "--json"),
+    )
+    assert done.returncode == 0, done.stderr
+    reply = json.loads(done.stdout)["data"]
+    assert [sign["label"] for sign in reply["signs"]] == ["темно", "ярко"]
+    assert (reply["frames"], reply["window"], reply["classes"]) == (34, 4, 3)
+    assert reply["signs"][0]["end_s"] < 0.68 < reply["signs"][1]["start_s"]
+    with av.open(str(out)) as film:
+        frames = [frame.to_ndarray(format="gray") for frame in film.decode(video=0)]
+    assert len(frames) == 34
+    assert frames[0].shape == (96 + 44, 160)
+    # The bar is dark; letters are bright. Between both signs no label stands on it.
+    bars = [frame[100:125, :100].max() for frame in frames]
+    assert min(bars[2], bars[-3]) > 180 > 120 > bars[17]
+
+
+@pytest.mark.parametrize("signature", ["easy", "ours"])
+def test_input_is_read_from_the_session(world: Path, signature: str) -> None:
+    done = run(
+        *(world / f"{signature}.onnx", "--labels", world / "labels.tsv"),
+        *("--input", world / "both.mp4", "--every", 1, "--threshold", 0.9),
+    )
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[2] for line in done.stdout.splitlines()] == ["темно", "ярко"]
+
+
+def test_what_cannot_be_is_refused(world: Path) -> None:
+    model, video = world / "slovo.onnx", world / "both.mp4"
+    missing = run(model, "--input", world / "none.mp4")
+    assert (missing.returncode, "no such file" in missing.stderr) == (2, True)
+    (world / "two.tsv").write_text("0\tone\n1\ttwo\n")
+    few = run(model, "--labels", world / "two.tsv", "--input", video)
+    assert (few.returncode, "3 classes, there are 2 labels" in few.stderr) == (2, True)
+    same = run(model, "--input", video, "--out", video)
+    assert (same.returncode, "overwrite the input" in same.stderr) == (2, True)
+
+
+def test_a_phone_held_upright_is_turned(world: Path) -> None:
+    from sign_etl.media.camera import Footage
+
+    with Footage(str(world / "turned.mp4")) as footage:
+        shapes = {frame.shape for _, frame in footage}
+    assert shapes == {(160, 96, 3)}
