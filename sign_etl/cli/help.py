@@ -35,7 +35,7 @@ def help_page(
     as_json: AsJson = False,
     verbose: Verbose = 0,
 ) -> None:
-    """Read about larger things: new data sets, SLURM, licences, formats."""
+    """Read pages about larger things: SLURM, licences, formats."""
     from sign_etl.schema.replies import Help, TopicPart
 
     out = Output.of(as_json=as_json)

@@ -59,7 +59,7 @@ SECTIONS: dict[str, dict[str, Leaf]] = {
         "schemas": Leaf("schemas", "The published file formats.", True),
         "cluster": Leaf("cluster", "Batch jobs: a build on SLURM or Kubernetes.", True),
         "doctor": Leaf("doctor", "Check this machine: packages, libraries, weights, disk."),
-        "help": Leaf("help", "Read about larger things: new data sets, SLURM, licences, formats."),
+        "help": Leaf("help", "Read pages about larger things: SLURM, licences, formats."),
     },
 }
 
