@@ -197,16 +197,19 @@ def _run(
 
 
 def _part_result(share: Share, build: Path, seconds: float) -> IngestResult:
-    results = list(share.journal.latest().values())
-    packed = [record for path, *_ in share.plan.shards() if (record := load_packed(build, path))]
+    counts, reasons = Counter[str](), Counter[str]()
+    for result in share.journal.latest().values():
+        counts[result.outcome.value] += 1
+        if result.reject is not None:
+            reasons[result.reject.reason.value] += 1
+    paths = (path for path, *_ in share.plan.shards())
+    sizes = [shard.size_bytes for path in paths if (shard := load_packed(build, path))]
     return IngestResult(
         build=build,
-        counts=dict(sorted(Counter(result.outcome.value for result in results).items())),
-        reasons=dict(
-            sorted(Counter(r.reject.reason.value for r in results if r.reject is not None).items())
-        ),
-        shards=len(packed),
-        size_bytes=sum(shard.size_bytes for shard in packed),
+        counts=dict(sorted(counts.items())),
+        reasons=dict(sorted(reasons.items())),
+        shards=len(sizes),
+        size_bytes=sum(sizes),
         seconds=seconds,
         problems=(),
         published=False,

@@ -5,8 +5,8 @@ All of it is computed from plan, journal and shard records, never from counters 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
+from operator import itemgetter
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -89,10 +89,9 @@ def publish(
         AccountingError: plan, ledger and shards do not add up; nothing is published then.
     """
     results = journal.latest()
-    packed = [record for path, *_ in plan.shards() if (record := load_packed(build, path))]
-    index = _index(packed)
+    index, shards = _read_back(plan, build)
     ledger = _ledger(plan, results)
-    _gate(plan, build, packed, index, ledger)
+    _gate(plan, index, ledger)
     labels = LabelsRecord(
         schema="sign-etl/labels/1",
         order="official" if plan.official else "sorted",
@@ -130,16 +129,7 @@ def publish(
         counts=_counted(ledger["outcome"]),
         reasons=_counted(ledger["reason"].drop_null()),
         splits=_counted(index["split"]),
-        shards=tuple(
-            ShardRecord(
-                path=shard.path,
-                split=shard.rows[0]["split"],
-                samples=len(shard.rows),
-                size_bytes=shard.size_bytes,
-                sha256=shard.sha256,
-            )
-            for shard in packed
-        ),
+        shards=shards,
         files={
             name: FileRecord(
                 sha256=sha256_file(build / name), size_bytes=(build / name).stat().st_size
@@ -193,19 +183,48 @@ def pose_sets(setup: Setup) -> dict[str, PoseSetRecord]:
     }
 
 
-def _index(packed: list[Packed]) -> pa.Table:
-    batches = []
-    for shard in packed:
+def _read_back(plan: Plan, build: Path) -> tuple[pa.Table, tuple[ShardRecord, ...]]:
+    """The index and the shards; one shard's rows are in memory at a time."""
+    batches, shards = [], []
+    for path, *_ in plan.shards():
+        packed = load_packed(build, path)
+        if packed is None:
+            continue
+        _check_members(build, packed)
         rows = [
             {
                 **row,
                 "quality": [tuple(pair) for pair in row["quality"]],
                 "extra": [tuple(pair) for pair in row["extra"]],
             }
-            for row in shard.rows
+            for row in packed.rows
         ]
         batches.append(pa.RecordBatch.from_pylist(rows, schema=INDEX))
-    return pa.Table.from_batches(batches, schema=INDEX)
+        shards.append(
+            ShardRecord(
+                path=packed.path,
+                split=rows[0]["split"],
+                samples=len(rows),
+                size_bytes=packed.size_bytes,
+                sha256=packed.sha256,
+            )
+        )
+    return pa.Table.from_batches(batches, schema=INDEX), tuple(shards)
+
+
+def _check_members(build: Path, packed: Packed) -> None:
+    expected = [
+        f"{row['key']}.{member['name']}" for row in packed.rows for member in row["members"]
+    ]
+    try:
+        found = list(member_names(build / packed.path))
+    except (OSError, ValueError) as error:
+        raise AccountingError(f"shard {packed.path} cannot be read back: {error}") from error
+    if found != expected:
+        raise AccountingError(
+            f"shard {packed.path} holds {len(found)} members, {len(expected)} were written",
+            hint="remove that file and run the same command again",
+        )
 
 
 def _ledger(plan: Plan, results: Latest) -> pa.Table:
@@ -221,7 +240,7 @@ def _ledger(plan: Plan, results: Latest) -> pa.Table:
         columns["reason"].append(reject.reason.value if reject else None)
         columns["detail"].append(reject.detail if reject else None)
         columns["retryable"].append(result is None or not result.final)
-        columns["flags"].append(list(result.flags) if result else [])
+        columns["flags"].append(result.flags if result else ())
     table = plan.table.select([name for name in LEDGER.names if name not in columns])
     for name, values in columns.items():
         table = table.append_column(LEDGER.field(name), pa.array(values, LEDGER.field(name).type))
@@ -242,29 +261,21 @@ def _holds_labels(path: Path, labels: LabelsRecord) -> bool:
         return False
 
 
-def _gate(plan: Plan, build: Path, packed: list[Packed], index: pa.Table, ledger: pa.Table) -> None:
+def _gate(plan: Plan, index: pa.Table, ledger: pa.Table) -> None:
     """Ledger keys are the plan's, one row each; written keys are those read back from the tars."""
     if ledger["key"].combine_chunks() != plan.table["key"].combine_chunks():
         raise AccountingError("the ledger does not hold the clips of the plan, one row each")
     written = ledger.filter(pc.equal(ledger["outcome"], Outcome.WRITTEN.value))["key"]
-    if sorted(written.to_pylist()) != sorted(index["key"].to_pylist()):
+    if _sorted(written) != _sorted(index["key"]):
         raise AccountingError(
             f"{len(written)} clips count as written, {index.num_rows} are in the index",
             hint="run the same command again",
         )
-    for shard in packed:
-        expected = [
-            f"{row['key']}.{member['name']}" for row in shard.rows for member in row["members"]
-        ]
-        try:
-            found = list(member_names(build / shard.path))
-        except (OSError, ValueError) as error:
-            raise AccountingError(f"shard {shard.path} cannot be read back: {error}") from error
-        if found != expected:
-            raise AccountingError(
-                f"shard {shard.path} holds {len(found)} members, {len(expected)} were written",
-                hint="remove that file and run the same command again",
-            )
+
+
+def _sorted(keys: pa.ChunkedArray) -> pa.Array:
+    whole = keys.combine_chunks()
+    return whole.take(pc.array_sort_indices(whole))
 
 
 def _lock_lines(plan: Plan, head: LockHead, results: Latest) -> Iterator[dict[str, Any]]:
@@ -275,5 +286,6 @@ def _lock_lines(plan: Plan, head: LockHead, results: Latest) -> Iterator[dict[st
             yield lock_line(row, results.get(row["key"]))
 
 
-def _counted(column: Any) -> dict[str, int]:
-    return dict(sorted(Counter(column.to_pylist()).items()))
+def _counted(column: pa.ChunkedArray) -> dict[str, int]:
+    rows = column.value_counts().to_pylist()
+    return {row["values"]: row["counts"] for row in sorted(rows, key=itemgetter("values"))}
