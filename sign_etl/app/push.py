@@ -13,9 +13,9 @@ from pathlib import Path
 from sign_etl.core.errors import VerifyError
 from sign_etl.core.remote import Remote
 from sign_etl.reader.manifest import MANIFEST, read_manifest
-from sign_etl.schema.records import ManifestRecord
+from sign_etl.schema.records import REPORT_PAGE, ManifestRecord
 
-UNSIGNED = ("build.lock", "README.md", "report.html", "croissant.json")
+UNSIGNED = ("build.lock", "README.md", REPORT_PAGE, "croissant.json")
 """Files of a build that the manifest does not name; pushed where they are there."""
 
 

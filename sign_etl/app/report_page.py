@@ -15,12 +15,12 @@ from sign_etl.export.rights import rights_of
 from sign_etl.reader import Build, open_build
 from sign_etl.reader.hygiene import EXAMPLES
 from sign_etl.recipes.base import RECIPES
+from sign_etl.schema.records import REPORT_PAGE
 from sign_etl.schema.report_reply import Report
 from sign_etl.viz.charts import require_charts
 from sign_etl.viz.page import render_page
 from sign_etl.viz.sample_pictures import Kind, sample_pictures
 
-FILE = "report.html"
 SAMPLES = 60
 Pictures = Literal["auto", "frames", "skeletons"]
 """`auto`: frames where the videos may be passed on, as exports see it, else skeletons alone."""
@@ -56,7 +56,7 @@ def report_page(
         MissingExtraError: the library for charts is not installed.
     """
     require_charts()  # before minutes of reading
-    target = out or build / FILE
+    target = out or build / REPORT_PAGE
     with open_build(build) as opened:
         reply = report_of(opened, poses=poses, examples=examples, against=against)
         kind = _kind(opened, pictures)

@@ -19,7 +19,7 @@ from sign_etl.run.finish import publish, write_lock
 from sign_etl.run.journal import Journal
 from sign_etl.run.revoke import Revoked
 from sign_etl.run.revoke import revoke as _revoke
-from sign_etl.schema.records import STATE_FOLDER, LockHead
+from sign_etl.schema.records import REPORT_PAGE, STATE_FOLDER, LockHead
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ def revoke(
     with disk_errors(build), owned(build, None):
         journal = share_of(recalled.plan, recalled.setup, build, None).journal
         head = _head(build)
+        (build / REPORT_PAGE).unlink(missing_ok=True)  # it has pictures of them
         revoked = _revoke(
             recalled.plan, recalled.setup, build, journal, sources=sources, keys=clips
         )

@@ -55,6 +55,10 @@ def show(
         raise UsageError("nothing to show: --clips and --frames begin at 1")
     folder, shard = _build_and_shard(build)
     target = out / f"{folder.name or 'build'}.png" if out.is_dir() else out
+    if target.suffix.lower() not in (*FILMS, ".png", ""):
+        raise UsageError(
+            f"nothing is drawn as {target.suffix}", hint="name it .png, or .mp4 or .gif for a film"
+        )
     with open_build(folder) as opened:
         rows = _rows(opened, backends)
         if target.suffix.lower() in FILMS:

@@ -48,7 +48,8 @@ def throughput(build: Path, *, last: bool = False) -> ThroughputPart | None:
                 seconds += ended - began
             runs += 1
             began = at
-        ended = max(at, began)
+        if event.get("event") != "revoke":  # long after the run
+            ended = max(at, began)
         if event.get("event") == "done" and isinstance(event.get("seconds"), int | float):
             one = work.setdefault(str(event.get("stage")), _Work())
             one.clips += 1

@@ -151,7 +151,8 @@ def revoke(
     """Take sources or clips out of a build for good.
 
     Only their shards are written anew. Ledger and lock keep a tombstone, the store loses what was
-    made of them, and no later `ingest` brings them back.
+    made of them, and no later `ingest` brings them back. The build's report page goes; pictures,
+    exports and copies elsewhere are yours to remove.
     """
     from sign_etl.app.revoke import revoke
     from sign_etl.schema.lineage_replies import Revoke
@@ -179,6 +180,7 @@ def revoke(
         out.text(f"{count_text(reply.written, 'sample')} left")
     else:
         out.text("the build was not finished; the same `ingest` goes on without them")
+    out.note("Pictures, exports and pushed copies that were made before still have them")
     for key in reply.copies:
         out.warn(f"{key} has the same bytes under another source, and is still in")
 

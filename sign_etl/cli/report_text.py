@@ -48,7 +48,7 @@ def tell_report(out: Output, reply: Report) -> None:
             "fps": _counts_text(reply.fps.items()),
             "sizes": _counts_text(reply.sizes.items()),
             "classes": f"{classes.total:,}"
-            + (f", {classes.variants:,} are variants of another" if classes.variants else ""),
+            + (f", {classes.variants:,} share their normal label" if classes.variants else ""),
             "clips a class": _spread_text(classes.clips),
             "signers": f"{reply.signers:,}"
             + (f", unknown in {reply.without_signer:,} clips" if reply.without_signer else ""),

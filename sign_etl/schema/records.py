@@ -14,6 +14,8 @@ from sign_etl.schema.outcome import Outcome
 
 STATE_FOLDER = ".sign-etl"
 """Folder inside a build for plan, journal, shard records and events; readers ignore it."""
+REPORT_PAGE = "report.html"
+"""The report as a page, where somebody asked for it. No part of what is promised about bytes."""
 
 
 class Record(BaseModel):

@@ -149,12 +149,17 @@ def _cards(reply: Report) -> str:
         ("Length", duration(reply.seconds), f"{reply.size_bytes / 1e6:,.1f} MB"),
         ("Classes", number(reply.classes.total), "with a written clip"),
         ("Signers", number(reply.signers), "told apart"),
-        ("Leaks", number(reply.hygiene.leaks), "across splits"),
+        ("Leaks", number(reply.hygiene.leaks), _shared(reply.hygiene.signers.total)),
     )
     return "".join(
         f"<div><dt>{name}</dt><dd><strong>{value}</strong> {words}</dd></div>"
         for name, value, words in cards
     )
+
+
+def _shared(signers: int) -> str:
+    who = f"{signers:,} signer{'' if signers == 1 else 's'}" if signers else "no signer"
+    return f"of content across splits; {who} in several"
 
 
 def _samples(build: Build, reply: Report, pictures: Mapping[str, bytes], note: str) -> Html:

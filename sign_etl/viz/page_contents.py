@@ -89,7 +89,7 @@ def classes(reply: Report) -> Html:
     """How clips spread over the classes, and the classes that have fewest."""
     parts: list[str] = []
     variants = (
-        f" {reply.classes.variants:,} of them are variants of another one."
+        f" {reply.classes.variants:,} of them share their normal label with another one."
         if reply.classes.variants
         else ""
     )

@@ -32,6 +32,14 @@ def hygiene(found: HygienePart) -> Html:
         else paragraph("No content was found in more than one split.", kind="good")
     )
     parts = [verdict]
+    if found.signers.total:
+        parts.append(
+            paragraph(
+                f"{found.signers.total:,} signers stand in more than one split: a model may know "
+                "them from training.",
+                kind="bad",
+            )
+        )
     if found.exact is None:
         parts.append(paragraph("Identical clips are not known: the build has no lock of its own."))
     else:

@@ -96,7 +96,9 @@ def test_why_of_nothing_helps(
 
 def test_revoke_takes_out_for_good(sign_etl: Any, reply: Any, build: Path, store: Path) -> None:
     told = written(reply, build)
+    (build / "report.html").write_text("<p>with pictures of them")
     data = reply("revoke", build, told["source"]["id"])
+    assert not (build / "report.html").exists()
     assert (data["clips"], data["shards"]) == ([told["key"]], [told["sample"]["shard"]])
     assert (data["store_objects"], data["published"]) == (2, True)
     assert sign_etl("verify", build).returncode == 0

@@ -42,6 +42,13 @@ def test_a_film(reply: Any, build: Path, tmp_path: Path) -> None:
     assert (tmp_path / "x.gif").read_bytes()[:6] == b"GIF89a"
 
 
+def test_another_kind_of_file_is_refused(sign_etl: Any, build: Path, tmp_path: Path) -> None:
+    done = sign_etl("show", build, "--out", tmp_path / "x.txt")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "nothing is drawn as .txt" in done.stderr
+    assert not (tmp_path / "x.txt").exists()
+
+
 def test_the_curves_of_a_run(sign_etl: Any, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     from PIL import Image

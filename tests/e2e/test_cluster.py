@@ -140,8 +140,20 @@ def test_workers_that_always_die_are_not_replaced_for_ever(
 
 
 def test_a_killed_node_changes_nothing(
-    cluster: Any, env: dict[str, str], quiet: dict[str, str], out: Path
+    cluster: Any, env: dict[str, str], quiet: dict[str, str], tmp_path: Path
 ) -> None:
+    for number in range(3):  # on a busy machine the run may be over before the node is
+        out = tmp_path / str(number) / "build"
+        output = _with_a_killed_node(cluster, env, out)
+        assert "Traceback" not in output
+        assert tree(out) == quiet
+        if "a node or a worker was lost" in output:
+            return
+    pytest.fail("no node was lost in time")
+
+
+def _with_a_killed_node(cluster: Any, env: dict[str, str], out: Path) -> str:
+    """What a run says in whose middle the node of one of its workers is killed."""
     process = start(*on(cluster, out), env=env)
 
     def victim() -> Any:
@@ -149,14 +161,11 @@ def test_a_killed_node_changes_nothing(
         return next((node for node in found if node is not None), None)
 
     wait_for(lambda: victim() is not None, process, LIMIT_S)
-    assert journal_lines(out) < CLIPS
     cluster.remove_node(victim(), allow_graceful=False)
     output, _ = process.communicate(timeout=LIMIT_S)
     assert process.returncode == 0, output
-    assert "a node or a worker was lost" in output
-    assert "Traceback" not in output
-    assert tree(out) == quiet
     cluster.add_node(**ONE_CPU)
+    return output
 
 
 def test_a_killed_driver_goes_on(

@@ -14,6 +14,7 @@ import webdataset as wds
 from sign_etl.app.ingest import IngestRequest, IngestResult, ingest
 from sign_etl.app.show import show
 from sign_etl.app.verify import verify
+from sign_etl.keypoints import importing
 from sign_etl.reader import open_build
 from sign_etl.recipes.base import RECIPES
 from sign_etl.recipes.fixture_keypoints import waving
@@ -178,7 +179,7 @@ def test_progress_tells_the_import_and_no_video(stacked: Path, tmp_path: Path) -
     manifest = json.loads((tmp_path / "build" / "manifest.json").read_bytes())
     assert manifest["poses"][IMPORTED]["layout"] == "hands-42"
     assert manifest["poses"][IMPORTED]["options"] == {"fps": 30.0}
-    assert manifest["stages"]["import"] == "1"
+    assert manifest["stages"]["import"] == importing.VERSION
 
 
 def test_the_real_takes_of_one_signer(shared_data: Path, tmp_path: Path) -> None:

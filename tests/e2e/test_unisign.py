@@ -35,7 +35,7 @@ SENTENCES = (
     "fine del telegiornale",
 )
 ENV = {"OMP_NUM_THREADS": "1"}
-EPOCHS, SAVED = 120, 30
+EPOCHS, SAVED = 180, 30
 """Of stage 1, an optimizer step each, and between two checkpoints."""
 
 

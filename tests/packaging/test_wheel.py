@@ -121,7 +121,7 @@ def test_metadata(wheel: Path) -> None:
     assert metadata["Requires-Python"] == "<3.14,>=3.11"
     assert set(metadata.get_all("Provides-Extra", [])) == {
         *("all", "archives", "blazepose", "clearml", "export", "gdrive", "huggingface", "kaggle"),
-        *("keypoints", "ray", "rtmpose", "s3", "train", "xlsx", "youtube"),
+        *("keypoints", "ray", "report", "rerun", "rtmpose", "s3", "train", "xlsx", "youtube"),
     }
     core = [line for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line]
     heavy = ("torch", "ray", "mediapipe", "onnxruntime", "pandas", "opencv", "webdataset")
