@@ -31,6 +31,8 @@ from sign_etl.shard.pack import NAN_BITS
 
 SCORE_SLACK = 1e-3
 """Scores may exceed 1 by the rounding of float16 and of a model's own sigmoid."""
+PROBABLE = frozenset({"blazepose-33", "holistic-75"})
+"""Layouts whose scores are probabilities; those of SimCC heads are the net's own, above 1 too."""
 
 NPY = ".npy"
 NOT_IN_RECORD = ("shard", "members")
@@ -195,14 +197,16 @@ def _check_pose(data: bytes, pose: PoseRecord, record: SampleRecord, rules: Rule
     if keypoints.shape != wanted:
         yield f"has shape {keypoints.shape}, {kind.name} and the frames need {wanted}"
         return
-    yield from _check_points(keypoints)
+    yield from _check_points(keypoints, probable=kind.name in PROBABLE)
 
 
-def _check_points(keypoints: NDArray[Any]) -> Iterator[str]:
+def _check_points(keypoints: NDArray[Any], *, probable: bool) -> Iterator[str]:
     score = keypoints[..., -1]
     missing = np.isnan(keypoints[..., :-1])
-    if not bool(((score >= 0) & (score <= 1 + SCORE_SLACK)).all()):
+    if probable and not bool(((score >= 0) & (score <= 1 + SCORE_SLACK)).all()):
         yield "has scores outside of 0 to 1"
+    elif not bool((score >= 0).all()):
+        yield "has scores that are no numbers from 0 on"
     if np.isinf(keypoints).any():
         yield "has infinite coordinates"
     if (missing.any(axis=-1) != missing.all(axis=-1)).any():

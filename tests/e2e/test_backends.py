@@ -146,8 +146,11 @@ def test_a_second_backend_computes_nothing_else(shared_data: Path, tmp_path: Pat
     first = ingest("{blazepose: {}}")
     both = ingest(f"{{blazepose: {{}}, rtmpose: {second}}}", "--update")
     assert {name: both[name] for name in first} == first, "something was made anew"
+    sign_etl("verify", tmp_path / "build")
     with open_build(tmp_path / "build") as build:
         assert len(build) == 3
+        # What such a net gives is no probability, and no damage.
+        assert max(build.keypoints(sample, "rtmpose")[..., 2].max() for sample in build) > 1
         for sample in build:
             assert sample.backends == ("blazepose", "rtmpose")
             holistic, whole = (build.keypoints(sample, name) for name in sample.backends)
