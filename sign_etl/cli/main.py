@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 from typing import Annotated, Any
 
@@ -106,6 +107,7 @@ def main(arguments: list[str] | None = None) -> None:
         if reconfigure is not None:  # a terminal that cannot spell a label must not end a run
             reconfigure(errors="backslashreplace")
     code = run(sys.argv[1:] if arguments is None else arguments)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # too late to change how it ended
     try:
         sys.stdout.flush()
     except BrokenPipeError:
