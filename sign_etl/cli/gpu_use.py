@@ -8,7 +8,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import threading
-from types import TracebackType
 from typing import Self
 
 PROGRAM = "nvidia-smi"
@@ -40,12 +39,7 @@ class GpuUse:
             threading.Thread(target=self._read, daemon=True, name="gpu-use").start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._process is not None:
             self._process.kill()
             self._process.wait()

@@ -18,6 +18,7 @@ from sign_etl.core.errors import ConfigError
 from sign_etl.core.registry import Registry
 from sign_etl.stream.base import RngMaker, recipe_name
 from sign_etl.stream.pictures import Box
+from sign_etl.stream.transforms_time import SpeedRange
 
 Clip = NDArray[np.uint8]
 
@@ -77,29 +78,13 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Speed(Step):
-    """Plays the source faster or slower, before the sampler chooses.
-
-    Attributes:
-        slowest: smallest factor.
-        fastest: largest factor; the logarithm of the factor is evenly distributed.
-        probability: of doing it.
-    """
-
-    slowest: float = 0.8
-    fastest: float = 1.25
-    probability: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.slowest <= self.fastest:
-            raise ConfigError("`slowest` is above 0 and not above `fastest`")
+class Speed(SpeedRange, Step):
+    """Plays the source faster or slower, before the sampler chooses: see `SpeedRange`."""
 
     def prepare(self, look: Look, rng: RngMaker) -> Look:
         """See `ClipTransform`."""
-        if rng().random() >= self.probability:
-            return look
-        low, high = np.log(self.slowest), np.log(self.fastest)
-        return replace(look, speed=look.speed * float(np.exp(rng().uniform(low, high))))
+        factor = self.factor(rng)
+        return look if factor is None else replace(look, speed=look.speed * factor)
 
 
 @dataclass(frozen=True)

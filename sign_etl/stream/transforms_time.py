@@ -93,9 +93,9 @@ class Temporal:
         return np.pad(chosen, (0, missing), mode="wrap" if self.method == "circle" else "edge")
 
 
-@dataclass(frozen=True, slots=True)
-class Speed:
-    """Plays the clip faster or slower: T / factor frames come out.
+@dataclass(frozen=True)
+class SpeedRange:
+    """How much faster or slower something is played.
 
     Attributes:
         slowest: smallest factor.
@@ -111,12 +111,23 @@ class Speed:
         if not 0 < self.slowest <= self.fastest:
             raise ConfigError("`slowest` is above 0 and not above `fastest`")
 
+    def factor(self, rng: RngMaker) -> float | None:
+        """A drawn factor; None where nothing is to change."""
+        if rng().random() >= self.probability:
+            return None
+        low, high = np.log(self.slowest), np.log(self.fastest)
+        return float(np.exp(rng().uniform(low, high)))
+
+
+@dataclass(frozen=True)
+class Speed(SpeedRange):
+    """Plays the clip faster or slower: T / factor frames come out. Settings: see `SpeedRange`."""
+
     def __call__(self, pose: Pose, rng: RngMaker) -> Pose:
         """The pose at another speed, linear between frames."""
-        if rng().random() >= self.probability:
+        factor = self.factor(rng)
+        if factor is None:
             return pose
-        low, high = np.log(self.slowest), np.log(self.fastest)
-        factor = float(np.exp(rng().uniform(low, high)))
         frames = len(pose.keypoints)
         wanted = max(1, min(round(frames / factor), int(np.ceil(frames / self.slowest))))
         return pose.with_keypoints(at_times(pose.keypoints, np.linspace(0, frames - 1, wanted)))
