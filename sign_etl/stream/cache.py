@@ -1,9 +1,11 @@
 """Shards of remote builds on the local disk, shared by all processes of a node, without locks.
 
-A shard appears by rename, whole. Whoever creates `NAME.leader` fetches it and the others wait for
-the file. A leader that died, or says nothing for a while, is replaced; should two of them fetch the
-same shard, the second rename replaces equal bytes by equal bytes. Nothing trusts `flock`, which
-network file systems implement as they like.
+A shard appears by rename, whole. Whoever creates `NAME.leader0` fetches it and the others wait for
+the file. Where that leader died, or says nothing for a while, whoever creates `NAME.leader1` takes
+its place, and so on. Nobody takes the note of another away while the shard is being fetched: a note
+read as dead may be a living one by the time it is removed. Should a silent leader wake up, the
+second rename replaces equal bytes by equal bytes. Nothing trusts `flock`, which network file
+systems implement as they like.
 """
 
 from __future__ import annotations
@@ -73,18 +75,19 @@ class ShardCache:
         path = self.folder / shard
         if self.has(shard):
             return path
-        note = path.with_name(path.name + LEADER)
         path.parent.mkdir(parents=True, exist_ok=True)
         while not self.has(shard):
-            if self._lead(note):
-                try:
-                    if not self.has(shard):
-                        self.trim(shard)
-                        self._bring(shard, path, note)
-                finally:
-                    note.unlink(missing_ok=True)
-            else:
+            notes = _lead(path)
+            if not notes:
                 time.sleep(POLL_S)
+                continue
+            try:
+                if not self.has(shard):
+                    self.trim(shard)
+                    self._bring(shard, path, notes[-1])
+            finally:
+                for note in notes:
+                    note.unlink(missing_ok=True)
         return path
 
     def has(self, shard: str) -> bool:
@@ -93,22 +96,6 @@ class ShardCache:
             return (self.folder / shard).stat().st_size == self.sizes[shard]
         except FileNotFoundError:
             return False
-
-    def _lead(self, note: Path) -> bool:
-        """True if this process may fetch: it wrote the note, or the one that did is gone."""
-        try:
-            handle = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        except FileExistsError:
-            if _is_dead(note):
-                # Only one of those who see this gets the note away; then all race for a new one.
-                with suppress(FileNotFoundError):
-                    gone = note.with_name(f"{TEMP_PREFIX}{uuid4().hex}")
-                    os.rename(note, gone)
-                    gone.unlink(missing_ok=True)
-            return False
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(_self())
-        return True
 
     def _bring(self, shard: str, path: Path, note: Path) -> None:
         temporary = path.with_name(f"{TEMP_PREFIX}{uuid4().hex}")
@@ -155,6 +142,19 @@ class ShardCache:
             # Who has it open reads on; who wants it again fetches it again.
             (self.folder / name).unlink(missing_ok=True)
             excess -= present[name]
+
+
+def _lead(path: Path) -> list[Path]:
+    """The notes of dead leaders and, last, this process's own; nothing where another one leads."""
+    notes: list[Path] = []
+    while not notes or _is_dead(notes[-1]):
+        notes.append(path.with_name(f"{path.name}{LEADER}{len(notes)}"))
+        with suppress(FileExistsError):
+            handle = os.open(notes[-1], os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+            with os.fdopen(handle, "w", encoding="ascii") as file:
+                file.write(_self())
+            return notes
+    return []
 
 
 def _self() -> str:

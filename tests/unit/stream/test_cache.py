@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from pose_build import write_pose_build
 
+from sign_etl.stream import cache as cache_module
 from sign_etl.stream.cache import LEADER, FetchError, ShardCache
 from sign_etl.stream.index import open_index
 from sign_etl.stream.loader import Stream
@@ -28,8 +29,8 @@ SIZE = 3000
 class Slow:
     """Copies slowly and says so in a log; in one process it stops in the middle for ever."""
 
-    def __init__(self, origin: Path, log: Path, hang: bool = False) -> None:
-        self.origin, self.log, self.hang = origin, log, hang
+    def __init__(self, origin: Path, log: Path, hang: bool = False, pause_s: float = 0.02) -> None:
+        self.origin, self.log, self.hang, self.pause_s = origin, log, hang, pause_s
 
     def __call__(self, name: str, target: Path) -> None:
         with self.log.open("a") as file:
@@ -38,7 +39,7 @@ class Slow:
         target.write_bytes(data[:1000])
         while self.hang:
             time.sleep(0.05)
-        time.sleep(0.02)
+        time.sleep(self.pause_s)
         target.write_bytes(data)
 
 
@@ -77,12 +78,45 @@ def test_t9_four_processes_fill_it_and_one_is_killed(origin: Path, tmp_path: Pat
         assert (near / name).read_bytes() == bytes([number]) * SIZE
     fetched = [line.split()[1] for line in log.read_text().splitlines()]
     assert sorted(fetched) == sorted([NAMES[0], *NAMES])  # each once, but for the dead one's
-    assert not list(near.rglob(f"*{LEADER}"))
+    assert not list(near.rglob(f"*{LEADER}*"))
+
+
+def test_who_is_slow_to_act_on_a_dead_note_fetches_nothing_twice(
+    origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between reading a note as dead and acting on it, others may have led, fetched and gone."""
+    log, near = tmp_path / "log", tmp_path / "near"
+    for name in NAMES:
+        note = near / f"{name}{LEADER}0"
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text("another-host 1")
+        os.utime(note, (1, 1))
+    is_dead, hesitation_s = cache_module._is_dead, 0.0
+
+    def slowly(note: Path) -> bool:
+        dead = is_dead(note)
+        if dead:
+            time.sleep(hesitation_s)
+        return dead
+
+    monkeypatch.setattr(cache_module, "_is_dead", slowly)
+    context = multiprocessing.get_context("fork")
+    processes = []
+    for hesitation_s in (0.0, 0.1, 0.15, 0.4):
+        slow = Slow(origin, log, pause_s=0.2)
+        processes.append(context.Process(target=fill, args=(near, slow)))
+        processes[-1].start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0] * 4
+    fetched = [line.split()[1] for line in log.read_text().splitlines()]
+    assert sorted(fetched) == NAMES
+    assert not list(near.rglob(f"*{LEADER}*"))
 
 
 def test_a_silent_leader_elsewhere_is_replaced(origin: Path, tmp_path: Path) -> None:
     cache = ShardCache(tmp_path, dict.fromkeys(NAMES, SIZE), Slow(origin, tmp_path / "log"))
-    note = tmp_path / f"{NAMES[0]}{LEADER}"
+    note = tmp_path / f"{NAMES[0]}{LEADER}0"
     note.parent.mkdir()
     note.write_text("another-host 1")
     os.utime(note, (1, 1))
