@@ -49,6 +49,19 @@ def fill(folder: Path, fetch: Slow) -> None:
         cache.ensure(name)
 
 
+def fill_slowly(folder: Path, fetch: Slow, seconds: float) -> None:
+    is_dead = cache_module._is_dead
+
+    def slowly(note: Path) -> bool:
+        dead = is_dead(note)
+        if dead:
+            time.sleep(seconds)
+        return dead
+
+    cache_module._is_dead = slowly  # this process was forked: nobody else sees it
+    fill(folder, fetch)
+
+
 @pytest.fixture
 def origin(tmp_path: Path) -> Path:
     for number, name in enumerate(NAMES):
@@ -82,7 +95,7 @@ def test_t9_four_processes_fill_it_and_one_is_killed(origin: Path, tmp_path: Pat
 
 
 def test_who_is_slow_to_act_on_a_dead_note_fetches_nothing_twice(
-    origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    origin: Path, tmp_path: Path
 ) -> None:
     """Between reading a note as dead and acting on it, others may have led, fetched and gone."""
     log, near = tmp_path / "log", tmp_path / "near"
@@ -91,21 +104,13 @@ def test_who_is_slow_to_act_on_a_dead_note_fetches_nothing_twice(
         note.parent.mkdir(parents=True, exist_ok=True)
         note.write_text("another-host 1")
         os.utime(note, (1, 1))
-    is_dead, hesitation_s = cache_module._is_dead, 0.0
-
-    def slowly(note: Path) -> bool:
-        dead = is_dead(note)
-        if dead:
-            time.sleep(hesitation_s)
-        return dead
-
-    monkeypatch.setattr(cache_module, "_is_dead", slowly)
     context = multiprocessing.get_context("fork")
-    processes = []
-    for hesitation_s in (0.0, 0.1, 0.15, 0.4):
-        slow = Slow(origin, log, pause_s=0.2)
-        processes.append(context.Process(target=fill, args=(near, slow)))
-        processes[-1].start()
+    processes = [
+        context.Process(target=fill_slowly, args=(near, Slow(origin, log, pause_s=0.2), seconds))
+        for seconds in (0.0, 0.1, 0.15, 0.4)
+    ]
+    for process in processes:
+        process.start()
     for process in processes:
         process.join(60)
     assert [process.exitcode for process in processes] == [0] * 4
