@@ -4,7 +4,9 @@ Each peer lives in an environment of its own (uv makes it once, outside of the c
 `SIGN_ETL_BENCH_PEERS` or the user's cache) and in a process of its own for each run. All get the
 same keypoints, the same decoding of `.npy` and the same padding; what differs is how the bytes are
 found and read, and how batches are put together. Peers that have a format of their own get the
-label as a field of it, so only webdataset, wids and Energon read the sample's JSON.
+label as a field of it, so only webdataset, wids and Energon read the sample's JSON. `memory` is no
+peer: torch's DataLoader over bytes that lie in memory, so decoding and padding alone, without
+batches of like lengths.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ PEERS: dict[str, tuple[str, ...]] = {
     "litdata": ("litdata==0.2.76",),
     "mosaicml-streaming": ("mosaicml-streaming==0.13.0",),
     "energon": ("megatron-energon==7.4.1",),
+    "memory": (),
 }
 REACH = {
     0: {"webdataset": 3.0, "litdata": 1.5, "mosaicml-streaming": 2.0},

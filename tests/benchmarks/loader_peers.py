@@ -223,6 +223,10 @@ def energon(data: Path, workers: int) -> Iterator[Batch]:
     yield from package.get_loader(dataset)
 
 
+def memory(data: Path, workers: int) -> Iterable[Batch]:
+    return torch_loader(list(fields(data)), workers, collate_fields, shuffle=True)
+
+
 class NoTorchvision(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """An empty torchvision: some peers import it for pictures, and it must match torch's build."""
 
