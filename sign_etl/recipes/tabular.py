@@ -10,17 +10,17 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sign_etl.core.canonical import canonical_json
 from sign_etl.core.errors import AnnotationError
 from sign_etl.core.gunzip import MAGIC, GunzipError, gunzip
+from sign_etl.recipes.table_json import read_json
+from sign_etl.recipes.table_rows import Row, Table, column_names, filled, refuse_odd
 
-MAX_CELL = 1 << 17
-"""Longest cell in characters; a longer one is an unclosed quote or no table."""
+__all__ = ["MAX_ROWS", "Row", "Table", "read_table"]
 
 MAX_ROWS = 20_000_000
 """Most rows of a Parquet table."""
@@ -30,35 +30,6 @@ _TAB_EXTENSIONS = {".tsv", ".tab"}
 _CSV_EXTENSIONS = {".csv", ".txt", *_TAB_EXTENSIONS}
 _JSON_EXTENSIONS = {".jsonl", ".ndjson", ".json"}
 _PARQUET_EXTENSIONS = {".parquet", ".pq"}
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row.
-
-    Attributes:
-        number: where it stands: as a spreadsheet counts (the header is row 1), the line of a JSON
-            lines file, else from 1.
-        cells: text by column; None where the cell is blank.
-    """
-
-    number: int
-    cells: dict[str, str | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table.
-
-    Attributes:
-        name: file name, for messages.
-        columns: in the order of the file.
-        rows: in the order of the file.
-    """
-
-    name: str
-    columns: tuple[str, ...]
-    rows: tuple[Row, ...]
 
 
 def read_table(
@@ -95,7 +66,7 @@ def read_table(
         text = _decode(path.name, data)
         looks_json = extension not in _CSV_EXTENSIONS and text.lstrip()[:1] in ("{", "[")
         if delimiter is None and (extension in _JSON_EXTENSIONS or looks_json):
-            table = _json(path.name, text)
+            table = read_json(path.name, text)
         else:
             known = delimiter or ("\t" if extension in _TAB_EXTENSIONS else _DELIMITERS)
             table = _csv(path.name, text, _Csv(known, key_column, columns, quoted))
@@ -152,7 +123,7 @@ class _Csv:
 def _csv(name: str, text: str, how: _Csv) -> Table:
     known = how.columns and (list(how.columns), how.delimiters[0])
     header, delimiter = known or _header(name, text, how)
-    columns = _columns(name, header)
+    columns = column_names(name, header)
     rows: list[Row] = []
     number = 0
     try:
@@ -165,8 +136,8 @@ def _csv(name: str, text: str, how: _Csv) -> Table:
                     f"{name}: row {number} has {len(cells)} cells, {wanted} {len(header)}",
                     hint="put texts that hold the delimiter in double quotes",
                 )
-            _refuse_odd(name, number, cells)
-            named = zip((column.strip() for column in header), map(_blank, cells), strict=True)
+            refuse_odd(name, number, cells)
+            named = zip((column.strip() for column in header), map(filled, cells), strict=True)
             rows.append(Row(number, {column: cell for column, cell in named if column}))
     except csv.Error as error:
         raise AnnotationError(
@@ -192,63 +163,6 @@ def _header(name: str, text: str, how: _Csv) -> tuple[list[str], str]:
     return best[2], best[3]
 
 
-def _json(name: str, text: str) -> Table:
-    numbered: list[tuple[int, Any]]
-    if text.lstrip()[:1] == "[":
-        whole = _loads(name, "the file", text)
-        numbered = list(enumerate(whole, start=1))
-    else:
-        lines = enumerate(text.split("\n"), start=1)
-        numbered = [(at, _loads(name, f"row {at}", line)) for at, line in lines if line.strip()]
-    columns: dict[str, None] = {}
-    rows = []
-    for number, entry in numbered:
-        if not isinstance(entry, dict):
-            raise AnnotationError(f"{name}: row {number} is no mapping")
-        cells = {column.strip(): _json_text(value) for column, value in entry.items()}
-        _refuse_odd(name, number, cells.values())
-        columns.update(dict.fromkeys(cells))
-        rows.append((number, cells))
-    full = tuple(Row(at, {name: cells.get(name) for name in columns}) for at, cells in rows)
-    return Table(name, tuple(columns), full)
-
-
-def _loads(name: str, where: str, text: str) -> Any:
-    try:
-        # Numbers stay the text that they are; NaN and its kin are blank cells.
-        value = json.loads(
-            text,
-            parse_float=str,
-            parse_int=str,
-            parse_constant=lambda _: None,
-            object_pairs_hook=_unique_pairs,
-        )
-        canonical_json(value).encode("utf-8")  # half a surrogate pair is no text
-        return value
-    except (ValueError, RecursionError) as error:
-        message = str(error) if isinstance(error, _TwiceError) else "is no JSON"
-        raise AnnotationError(f"{name}: {where} {message}") from error
-
-
-class _TwiceError(ValueError):
-    """A key that stands twice in one JSON mapping."""
-
-
-def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    mapping = dict(pairs)
-    if len(mapping) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise _TwiceError(f"holds `{twice}` twice")
-    return mapping
-
-
-def _json_text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return _blank(value)
-    return canonical_json(value)
-
-
 def _parquet(name: str, data: bytes) -> Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -262,11 +176,11 @@ def _parquet(name: str, data: bytes) -> Table:
     except (pa.ArrowException, OSError, ValueError) as error:
         raise AnnotationError(f"{name}: is no readable Parquet file") from error
     kept = [column for column in table.column_names if not column.startswith("__index_level_")]
-    columns = _columns(name, kept)
+    columns = column_names(name, kept)
     rows = []
     for number, entry in enumerate(values, start=1):
         cells = {column.strip(): _arrow_text(entry[column]) for column in kept if column.strip()}
-        _refuse_odd(name, number, cells.values())
+        refuse_odd(name, number, cells.values())
         rows.append(Row(number, cells))
     return Table(name, columns, tuple(rows))
 
@@ -280,31 +194,4 @@ def _arrow_text(value: Any) -> str | None:
         return value.hex()
     if isinstance(value, (list, dict)):
         return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
-    return _blank(str(value))
-
-
-def _columns(name: str, header: list[str]) -> tuple[str, ...]:
-    """Column names without blanks; a nameless column (a data frame's row number) is left out."""
-    columns = [column.strip() for column in header if column.strip()]
-    for column in columns:
-        if columns.count(column) > 1:
-            raise AnnotationError(f"{name}: the column `{column}` stands in the header twice")
-    return tuple(columns)
-
-
-def _refuse_odd(name: str, number: int, cells: Iterable[str | None]) -> None:
-    for cell in cells:
-        if cell is None:
-            continue
-        if len(cell) > MAX_CELL:
-            raise AnnotationError(
-                f"{name}: row {number} holds a cell of more than {MAX_CELL} characters",
-                hint="look for a quote that is never closed",
-            )
-        if "\0" in cell:
-            raise AnnotationError(f"{name}: row {number} holds a null byte")
-
-
-def _blank(text: str | None) -> str | None:
-    stripped = (text or "").strip()
-    return None if stripped in ("", "NaN") else stripped
+    return filled(str(value))

@@ -15,7 +15,7 @@ from typing import Any
 
 from sign_etl.reader import Build
 from sign_etl.schema.report_reply import Report
-from sign_etl.viz import page_contents, page_health
+from sign_etl.viz import page_contents, page_health, page_sources
 from sign_etl.viz.page_elements import Html, data_block, duration, escaped, foreign, number, section
 from sign_etl.viz.sample_pictures import FRAMES, TILE, as_address
 
@@ -55,8 +55,8 @@ def render_page(build: Build, reply: Report, pictures: Mapping[str, bytes], note
             else []
         ),
         ("throughput", "Throughput", page_health.throughput(reply.throughput)),
-        ("links", "Dead links", page_health.links(reply.links)),
-        ("rights", "Licence", page_health.rights(reply, build.manifest)),
+        ("links", "Dead links", page_sources.links(reply.links)),
+        ("rights", "Licence", page_sources.rights(reply, build.manifest)),
     ]
     style, script = (_content(name) for name in ("page.css", "page.js"))
     values = {

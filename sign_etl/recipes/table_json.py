@@ -1,0 +1,67 @@
+"""Annotation tables written as JSON lines or as one JSON list."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sign_etl.core.canonical import canonical_json
+from sign_etl.core.errors import AnnotationError
+from sign_etl.recipes.table_rows import Row, Table, filled, refuse_odd
+
+
+def read_json(name: str, text: str) -> Table:
+    numbered: list[tuple[int, Any]]
+    if text.lstrip()[:1] == "[":
+        whole = _loads(name, "the file", text)
+        numbered = list(enumerate(whole, start=1))
+    else:
+        lines = enumerate(text.split("\n"), start=1)
+        numbered = [(at, _loads(name, f"row {at}", line)) for at, line in lines if line.strip()]
+    columns: dict[str, None] = {}
+    rows = []
+    for number, entry in numbered:
+        if not isinstance(entry, dict):
+            raise AnnotationError(f"{name}: row {number} is no mapping")
+        cells = {column.strip(): _json_text(value) for column, value in entry.items()}
+        refuse_odd(name, number, cells.values())
+        columns.update(dict.fromkeys(cells))
+        rows.append((number, cells))
+    full = tuple(Row(at, {name: cells.get(name) for name in columns}) for at, cells in rows)
+    return Table(name, tuple(columns), full)
+
+
+def _loads(name: str, where: str, text: str) -> Any:
+    try:
+        # Numbers stay the text that they are; NaN and its kin are blank cells.
+        value = json.loads(
+            text,
+            parse_float=str,
+            parse_int=str,
+            parse_constant=lambda _: None,
+            object_pairs_hook=_unique_pairs,
+        )
+        canonical_json(value).encode("utf-8")  # half a surrogate pair is no text
+        return value
+    except (ValueError, RecursionError) as error:
+        message = str(error) if isinstance(error, _TwiceError) else "is no JSON"
+        raise AnnotationError(f"{name}: {where} {message}") from error
+
+
+class _TwiceError(ValueError):
+    """A key that stands twice in one JSON mapping."""
+
+
+def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _TwiceError(f"holds `{twice}` twice")
+    return mapping
+
+
+def _json_text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return filled(value)
+    return canonical_json(value)
