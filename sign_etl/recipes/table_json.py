@@ -11,6 +11,11 @@ from sign_etl.recipes.table_rows import Row, Table, filled, refuse_odd
 
 
 def read_json(name: str, text: str) -> Table:
+    """The table `name` out of its text.
+
+    Raises:
+        AnnotationError: it is no JSON, holds a name twice, or a row is no mapping.
+    """
     numbered: list[tuple[int, Any]]
     if text.lstrip()[:1] == "[":
         whole = _loads(name, "the file", text)
