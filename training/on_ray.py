@@ -28,6 +28,7 @@ from sign_etl.cli.output import Output
 from sign_etl.cli.reports import tell_problems
 from sign_etl.core.content import content_dir
 from sign_etl.core.errors import SignEtlError, Stopped, UsageError, VerifyError
+from sign_etl.run.starting import start_patiently
 from sign_etl.tasks.checkpoint import checkpoints
 from sign_etl.tasks.setup import load_recipe
 
@@ -125,7 +126,11 @@ def _connect(address: str, workers: int, say: Callable[[str], None]) -> None:
 
     os.environ["RAY_CHDIR_TO_TRIAL_DIR"] = "0"
     cpus = max(workers, os.cpu_count() or 1) if address == "local" else None
-    ray.init(address, num_cpus=cpus, include_dashboard=False, logging_level=logging.ERROR)
+    start_patiently(
+        lambda: ray.init(
+            address, num_cpus=cpus, include_dashboard=False, logging_level=logging.ERROR
+        )
+    )
     if (cpus := _resource("CPU")) < workers:
         say(f"the cluster has {cpus} CPUs: {workers} workers wait until it has grown")
 

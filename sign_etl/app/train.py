@@ -105,10 +105,16 @@ def find_recipe(name: str) -> Path:
 def train(request: TrainRequest) -> tuple[Path, int]:
     """Train; returns the run folder and the exit code of the program, which has said why.
 
+    Args:
+        request: which recipe on which builds, and how.
+
     Raises:
         ConfigError: there is no such recipe.
         MissingExtraError: the packages for training, or Ray, are not installed.
         Stopped: SIGTERM came; a checkpoint was saved.
+
+    Example:
+        >>> folder, code = train(TrainRequest("spoter/fosshack", ("builds/fosshack",)))
     """
     recipe = find_recipe(request.recipe)
     bundled = request.recipe in recipe_names() + chain_names()
@@ -150,6 +156,9 @@ def evaluate(
 
     Raises:
         MissingExtraError: the packages for training are not installed.
+
+    Example:
+        >>> reply, code = evaluate(Path("runs/words"), ["builds/fosshack"], "test")
     """
     others = [word for other in beside for word in ("--beside", str(other))]
     code = launched("evaluate.py", [str(run), *_data(data), "--split", split, *others])
@@ -196,20 +205,25 @@ def launched(program: str, arguments: Sequence[str], *, processes: int = 1) -> i
     if processes > 1:
         launcher += ["-m", "torch.distributed.run", "--standalone"]
         launcher += ["--nproc-per-node", str(processes)]
-    process = subprocess.Popen([*launcher, str(content_dir("training") / program), *arguments])
+    process: subprocess.Popen[bytes] | None = None
     terminated = False
 
     def hand_on(number: int, _: FrameType | None) -> None:
         nonlocal terminated
         terminated = True
-        process.send_signal(number)
+        if process is not None:
+            process.send_signal(number)
 
-    # Ctrl-C reaches the whole group by itself; a second signal would end the program at once.
+    # Before there is a program, so that no signal can miss it. Ctrl-C reaches the whole group by
+    # itself; a second signal would end the program at once. It must not inherit that as ignored.
     previous = {
         signal.SIGTERM: signal.signal(signal.SIGTERM, hand_on),
-        signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None),
     }
     try:
+        process = subprocess.Popen([*launcher, str(content_dir("training") / program), *arguments])
+        if terminated:  # while it was being started
+            process.terminate()
         code = process.wait()
     finally:
         for number, handler in previous.items():

@@ -238,28 +238,31 @@ class Guard:
     def _wait(
         self, child: Child, descriptor: int, event: int, wall_s: float, deadline: float
     ) -> Breach | None:
-        """Wait until `descriptor` is ready; watch time and memory meanwhile, at least once."""
+        """Wait until `descriptor` is ready; watch time and memory meanwhile, at least once.
+
+        What is ready counts, however late we look: we may have been asleep and not the child.
+        """
         poll = select.poll()
         poll.register(descriptor, event)
         while True:
             if self._interrupted.is_set():
                 raise Stopped("the run is stopped")
-            remaining_s = deadline - time.monotonic()
-            if remaining_s <= 0:
-                return self._breach(HUNG, _over(wall_s))
+            remaining_s = max(deadline - time.monotonic(), 0.0)
             ready = poll.poll(min(POLL_S, remaining_s) * 1000)
             if child.resident_bytes() > self._limits.memory_bytes:
                 return self._breach(OUT_OF_MEMORY, self._memory_detail())
             child.trim_stderr(MAX_STDERR_BYTES)
             if ready:
                 return None
+            if not remaining_s:
+                return self._breach(HUNG, _over(wall_s))
 
     def _memory_detail(self) -> str:
         return f"over {self._limits.memory_bytes >> 20} MiB"
 
     def _dead(self, child: Child, wall_s: float) -> Breach:
         try:
-            code = child.process.wait(timeout=10)
+            code = child.process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             return self._breach(CRASHED, "closed its pipes")
         if code == -signal.SIGXCPU:

@@ -7,6 +7,7 @@ The environment variable `SIGN_ETL_FAULT` strikes there:
     SIGN_ETL_FAULT='journal.after-append#3:term'                  at the third pass of this process
     SIGN_ETL_FAULT='files.before-rename@*/manifest.json:full'     where the subject matches
     SIGN_ETL_FAULT='store.before-action:pause;decode.opening@*bad.mp4:crash'
+    SIGN_ETL_FAULT='journal.after-append#5:halt'                  until somebody sends SIGCONT
 
 `tests/faults` strikes at each of `SEAMS`, goes on, and compares; so can you, on your own cluster.
 """
@@ -106,6 +107,10 @@ def _term() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+def _halt() -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
 def _full() -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -133,6 +138,7 @@ def _bloat() -> None:
 _MODES: Final[Mapping[str, Callable[[], None]]] = {
     "kill": _kill,
     "term": _term,
+    "halt": _halt,
     "full": _full,
     "pause": _pause,
     "crash": _crash,

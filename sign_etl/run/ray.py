@@ -16,7 +16,6 @@ import threading
 import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -31,6 +30,7 @@ from sign_etl.run.intake import Intake
 from sign_etl.run.pools import Node, Pool, plan_pools
 from sign_etl.run.rows import Row, StageWorker, row_from_text, table
 from sign_etl.run.runner import Broken, Emit, Group, Said
+from sign_etl.run.starting import start_patiently
 from sign_etl.stages.item import Stepped
 from sign_etl.stages.setup import Setup
 
@@ -161,8 +161,8 @@ class RayRunner:
         importing.start()
         if not ray.is_initialized():
             ours = self._address is None
-            with _quiet_stderr():
-                ray.init(
+            start_patiently(
+                lambda: ray.init(
                     # Not None: that means whatever cluster was started on this machine last.
                     address=self._address or "local",
                     num_cpus=self._cpus if ours else None,
@@ -171,6 +171,7 @@ class RayRunner:
                     log_to_driver=False,
                     logging_level=logging.ERROR,
                 )
+            )
             self._owned = True
         importing.join()
         context = ray.data.DataContext.get_current()
@@ -283,17 +284,3 @@ def _quietly(data: ray.data.Dataset, what: Any, **settings: Any) -> ray.data.Dat
         # Ray 2.60 deprecates free remote arguments and has no other way to bound the retries yet.
         warnings.filterwarnings("ignore", message=".*ray_remote_args.*")
         return data.map_batches(what, batch_format="pyarrow", **settings)
-
-
-@contextmanager
-def _quiet_stderr() -> Iterator[None]:
-    """Native code writes past `sys.stderr`, so the descriptor itself is led away."""
-    kept = os.dup(2)
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nothing, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nothing)

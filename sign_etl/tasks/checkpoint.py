@@ -71,6 +71,7 @@ def write_checkpoint(
         write_json(folder / MARKER, {path.name: sha256_file(path) for path in files})
         # A folder of the same step is of the same training, and whole or an unmarked leftover.
         if final.exists():
+            (final / MARKER).unlink(missing_ok=True)  # half removed, it must not look whole
             shutil.rmtree(final)
         folder.chmod(0o755)
         folder.rename(final)

@@ -9,14 +9,16 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
-from process import sign_etl, tree
+from process import halted, is_sent, sign_etl, tree, wait_for
 from tiny_run import write_videos
+
+from sign_etl.core.seams import VARIABLE
 
 NAMES = [f"{label}/v{number}.mp4" for label in ("one", "two", "three") for number in range(3)]
 SETTINGS = ("--set", "pose={}", "--set", "normalise.short_side=64", "--set", "pack.shard_clips=2")
@@ -84,7 +86,7 @@ def run(script: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
         text=True,
         env={**os.environ, **env},
         check=False,
-        timeout=240,
+        timeout=1100,
     )
 
 
@@ -117,20 +119,23 @@ def test_a_preempted_task_goes_back_into_the_queue(
         "SLURM_ARRAY_JOB_ID": "7",
         "SLURM_JOB_ID": "8",
         "SLURM_CPUS_PER_TASK": "1",
+        VARIABLE: "journal.after-append#1:halt",
     }
     process = subprocess.Popen(
         ["bash", str(folder / "array.sbatch")], env=env, stderr=subprocess.PIPE, text=True
     )
-    state = tmp_path / "the $(build)" / ".sign-etl"
-    began = time.monotonic()
-    while not list(state.glob("journal-0-1*")) and time.monotonic() - began < 60:
-        assert process.poll() is None, process.communicate()[1]
-        time.sleep(0.05)
+
+    def standing() -> list[int]:
+        family = psutil.Process(process.pid).children(recursive=True)
+        return [child.pid for child in family if halted(child.pid)]
+
+    wait_for(lambda: bool(standing()), process, 900)
+    [task] = standing()
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=60)
-    if process.returncode == 0:
-        pytest.skip("the task was done before the signal came")
-    assert process.returncode in (75, 143), errors
+    wait_for(lambda: is_sent(task, signal.SIGTERM), process, 900)  # the script hands it on
+    os.kill(task, signal.SIGCONT)
+    _, errors = process.communicate(timeout=1100)
+    assert process.returncode == 75, errors
     assert Path(f"{slurm['SLURM_LOG']}.scontrol").read_text() == "requeue 7_0\n"
 
 

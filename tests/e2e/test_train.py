@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import yaml
-from process import kill_group, sign_etl, start, wait_for
+from process import halted, is_sent, kill_group, sign_etl, start, wait_for
 from programs import load_program
 from tiny_build import write_tiny_build
 
 from sign_etl.core.errors import UsageError, VerifyError
+from sign_etl.core.seams import VARIABLE
 
 pytest.importorskip("accelerate")
 from safetensors.numpy import load_file
@@ -84,6 +87,19 @@ def steps(run: Path) -> list[int]:
     )
 
 
+def held(*arguments: str | Path) -> tuple[subprocess.Popen[str], int]:
+    """A run whose program stands still while it writes its third checkpoint, and its process id."""
+    process = start(*arguments, env=ENV | {VARIABLE: "files.after-rename@*/COMMITTED#3:halt"})
+
+    def standing() -> list[int]:
+        children = psutil.Process(process.pid).children()
+        return [child.pid for child in children if halted(child.pid)]
+
+    wait_for(lambda: bool(standing()), process, 900)
+    [program] = standing()
+    return process, program
+
+
 def test_killed_and_stopped_it_ends_with_the_same_bytes(
     build: Path, recipe: Path, whole: Path
 ) -> None:
@@ -91,20 +107,20 @@ def test_killed_and_stopped_it_ends_with_the_same_bytes(
     arguments = ("train", recipe, "--data", build, "--out", run, "--resume")
     end = steps(whole)[-1]
 
-    process = start(*arguments, env=ENV)
-    wait_for(lambda: bool(steps(run)) and steps(run)[-1] >= 2, process, 120)
+    process, _ = held(*arguments)
     kill_group(process)
     killed_at = steps(run)[-1]
-    assert 2 <= killed_at < end
+    assert killed_at == 2 < end - 2
 
-    process = start(*arguments, env=ENV)
-    wait_for(lambda: steps(run)[-1] >= killed_at + 2, process, 120)
+    process, program = held(*arguments)
     os.kill(process.pid, signal.SIGTERM)
-    said = process.communicate(timeout=120)[0]
+    wait_for(lambda: is_sent(program, signal.SIGTERM), process, 900)  # it is handed on
+    os.kill(program, signal.SIGCONT)
+    said = process.communicate(timeout=1100)[0]
     assert process.returncode == 75, said
     assert f"going on after {killed_at} steps" in said
     assert "run the same command with --resume" in said
-    assert steps(run)[-1] < end
+    assert killed_at + 2 < steps(run)[-1] < end
 
     sign_etl(*arguments, env=ENV)
     assert steps(run) == steps(whole)
@@ -169,7 +185,7 @@ def test_two_processes_learn_what_one_does(build: Path, recipe: Path, whole: Pat
 
 
 @pytest.mark.ray
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_workers_of_a_cluster_learn_what_one_process_does(
     build: Path, recipe: Path, whole: Path
 ) -> None:
@@ -178,7 +194,7 @@ def test_workers_of_a_cluster_learn_what_one_process_does(
     fewer = ("--set", "trackers=[]", "--set", "checkpoint.every_steps=0")
     cluster = ("--nproc", "2", "--ray-address", "local")
     process = start("train", recipe, "--data", build, "--out", run, *fewer, *cluster, env=ENV)
-    said = process.communicate(timeout=560)[0]
+    said = process.communicate(timeout=1700)[0]
     assert process.returncode == 0, said
     last = f"checkpoints/step-{steps(whole)[-1]:08d}/model.safetensors"
     mine, other = (load_file(at / last) for at in (run, whole))

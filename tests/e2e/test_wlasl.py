@@ -8,19 +8,24 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pyarrow.parquet as pq
 import pytest
 from media import VideoSpec, write_video
 from process import (
+    all_ended,
     guarded_children,
-    journal_lines,
+    halted,
     kill_group,
     sign_etl,
     start,
     tree,
     wait_for,
+    wait_for_halt,
 )
 from wlasl_world import EXPECTED, World, trouble_of, wlasl_world
+
+from sign_etl.core.seams import VARIABLE
 
 pytestmark = [pytest.mark.slow, pytest.mark.shared_data]
 
@@ -43,7 +48,7 @@ def arguments(world: World, out: Path, *more: str) -> list[str | Path]:
     settings = {
         "dataset.index_url": world.index_url,
         "pose": "{}",
-        "fetch.idle_timeout_s": 1,
+        "fetch.idle_timeout_s": 5,
         "fetch.attempts": 3,
         "fetch.backoff_s": 0.05,
         "fetch.rate_per_s": 1000,
@@ -132,8 +137,9 @@ def test_a_second_run_asks_only_for_what_may_come_back(world: World, quiet: Path
 @pytest.mark.parametrize("moment", [0.1, 0.5, 0.9])
 def test_killed_and_run_again(world: World, quiet: Path, tmp_path: Path, moment: float) -> None:
     out = tmp_path / "build"
-    process = start(*arguments(world, out))
-    wait_for(lambda: journal_lines(out) >= moment * LIMIT, process, limit_s=120)
+    fault = f"journal.after-append#{round(moment * LIMIT)}:halt"
+    process = start(*arguments(world, out), env={VARIABLE: fault})
+    wait_for_halt(process, limit_s=900)
     kill_group(process)
     assert not (out / "manifest.json").exists()
     done = {
@@ -157,30 +163,22 @@ def test_killed_and_run_again(world: World, quiet: Path, tmp_path: Path, moment:
     assert not asked & (finished - unfinished), "asked again for what was done"
 
 
-def built_lines(out: Path) -> int:
-    """Clips in the journal that came to a good end."""
-    journal = out / ".sign-etl" / "journal.jsonl"
-    if not journal.exists():
-        return 0
-    return sum(b'"reject"' not in line for line in journal.read_bytes().splitlines())
-
-
 def test_a_killed_worker_is_nobodys_fault(world: World, quiet: Path, tmp_path: Path) -> None:
     out = tmp_path / "build"
-    # A clip is forgiven one kill, so the next one must hit another clip: one worker, and one more
-    # clip built in between.
-    process = start(*arguments(world, out, "--jobs", "1"))
-    written, after = built_lines(quiet), 0
-    for moment in (0.1, 0.3, 0.5):
-        wait_for(
-            lambda moment=moment, after=after: (
-                built_lines(out) > max(moment * written, after) and bool(guarded_children(process))
-            ),
-            process,
-            limit_s=120,
-        )
-        after = built_lines(out)
-        guarded_children(process)[0].kill()
-    output, _ = process.communicate(timeout=240)
+    # A clip is forgiven one kill. Each child halts at its seventh clip; the next one begins there.
+    process = start(*arguments(world, out, "--jobs", "1"), env={VARIABLE: "decode.opening#7:halt"})
+
+    def standing() -> list[psutil.Process]:
+        return [child for child in guarded_children(process) if halted(child.pid)]
+
+    for _ in range(3):
+        wait_for(lambda: bool(standing()), process, limit_s=900)
+        [child] = standing()
+        child.kill()
+        assert all_ended([child])
+    wait_for(lambda: bool(standing()), process, limit_s=900)
+    [child] = standing()
+    child.resume()
+    output, _ = process.communicate(timeout=1100)
     assert process.returncode == 0, output
     assert tree(out) == tree(quiet)

@@ -21,7 +21,7 @@ from sign_etl.recipes.folder_table import read_clips
 from sign_etl.recipes.tabular import MAX_ROWS
 from sign_etl.recipes.wlasl_index import read_index
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 LABELS = {
     "html": "<script>alert(1)</script><img src=x onerror=alert(1)>",

@@ -16,7 +16,7 @@ from tiny_run import write_videos
 
 from sign_etl.core.seams import VARIABLE
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 NAMES = ["γειά/α.mp4", "train/мир/b.mp4", "train/ahoj/č d.mp4", "val/ahoj/e.mp4", "val/x/f.mp4"]
 SHUFFLED = ";".join(
@@ -85,7 +85,7 @@ def build(
         env={**environment(), "SIGN_ETL_CACHE": str(folder / "cache"), **(env or {})},
         umask=umask,
         capture_output=True,
-        timeout=280,
+        timeout=1100,
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode(errors="replace")

@@ -17,7 +17,7 @@ import pytest
 from fault_world import Site, World, fault_world, outcome
 from strikes import FILES, OTHER_RENAMES, STRIKES, Strike
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 def strikes() -> Iterator[Any]:

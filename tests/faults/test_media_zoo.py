@@ -13,7 +13,7 @@ from media_zoo import ANIMALS, Animal, write_unreadable, write_zoo
 from process import sign_etl
 from zoo_makers import BOMB_BYTES
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")

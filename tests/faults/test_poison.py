@@ -17,10 +17,10 @@ from zoo_makers import write_heavy
 from sign_etl.core.canonical import sha256_file
 from sign_etl.core.seams import VARIABLE
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 STUBS = ("crash", "kill", "hang", "bloat")
-STOP_S, MEMORY_MB = 8, 384
+STOP_S, MEMORY_MB = 12, 384
 HEALTHY = [f"healthy{number}.mp4" for number in range(6)]
 POISON = {
     "crash.mp4": ("crashed", "SIGSEGV"),

@@ -153,6 +153,10 @@ def browser(profile: Path, *, width: int = 1100, height: int = 900) -> Iterator[
         yield Page(process, to_send, to_receive)
     finally:
         process.terminate()
-        process.wait(30)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
         os.close(to_send)
         os.close(to_receive)

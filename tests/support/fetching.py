@@ -62,6 +62,61 @@ class LoopbackNetwork(httpcore.NetworkBackend):
         return httpcore.SyncBackend().connect_tcp("127.0.0.1", port, timeout)
 
 
+class PatientNetwork(httpcore.NetworkBackend):
+    """The loopback, on which no silence counts but the one that the server means.
+
+    However slow the machine is, what the server has to say arrives before the fetcher's own limit
+    for silence begins to run.
+
+    Args:
+        silences: released whenever the server falls silent for good on a connection; only for
+            connections one after the other.
+    """
+
+    def __init__(self, silences: threading.Semaphore) -> None:
+        self.silences = silences
+        self.starved = threading.Event()
+        """Set when everything has been read that will come."""
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        return _PatientStream(httpcore.SyncBackend().connect_tcp(host, port, timeout), self)
+
+
+class _PatientStream(httpcore.NetworkStream):
+    def __init__(self, inner: httpcore.NetworkStream, network: PatientNetwork) -> None:
+        self._inner = inner
+        self._network = network
+        self._silent = False
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        while not self._silent:
+            try:
+                return self._inner.read(max_bytes, 0.05)
+            except httpcore.ReadTimeout:
+                self._silent = self._network.silences.acquire(blocking=False)
+        try:
+            return self._inner.read(max_bytes, timeout)
+        except httpcore.ReadTimeout:
+            self._network.starved.set()
+            raise
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._inner.write(buffer, timeout)
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+
 def resolver(**names: list[str]) -> Any:
     """A name service that knows these names (`good_test` is `good.test`) and IP addresses."""
     known = {name.replace("_", "."): found for name, found in names.items()}
@@ -84,8 +139,8 @@ def make_fetcher(**settings: Any) -> Fetcher:
     clock = settings.pop("clock", None) or FakeClock()
     defaults = {
         "allow_private_hosts": ("127.0.0.1",),
-        "idle_timeout_s": 60,
-        "connect_timeout_s": 60,
+        "idle_timeout_s": 600,
+        "connect_timeout_s": 600,
         "rate_per_s": 1000,
         "burst": 1000,
     }

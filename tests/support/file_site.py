@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -54,8 +55,11 @@ def serving(files: dict[str, bytes]) -> Iterator[Site]:
         thread.join()
 
 
+@cache
 def closed_address() -> str:
-    """An address at which nobody answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+    """An address at which nobody answers, nor will while this process lives: its port is taken."""
+    _taken.bind(("127.0.0.1", 0))
+    return f"http://127.0.0.1:{_taken.getsockname()[1]}"
+
+
+_taken = socket.socket()

@@ -104,7 +104,7 @@ def _handler(host: str, port: int, trouble: Trouble) -> type[BaseHTTPRequestHand
             return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
         def _forward(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
-            connection = HTTPConnection(host, port, timeout=30)
+            connection = HTTPConnection(host, port, timeout=1100)
             headers = {k: v for k, v in self.headers.items() if k.lower() not in HOP}
             connection.request(self.command, self.path, body, headers)
             reply = connection.getresponse()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-import time
 from typing import Any
+
+from guard_targets import burn
 
 from sign_etl.pose import child
 
@@ -20,5 +21,5 @@ def estimate(request: dict[str, Any]) -> dict[str, Any]:
             child.estimate(request | {"clips": asked[:number]})
             if clip["annotation_id"] == DEADLY:
                 ctypes.string_at(0)
-            time.sleep(600)
+            burn({})  # what it may use is nearly used up: the kernel ends it, at whatever pace
     return child.estimate(request)

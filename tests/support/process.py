@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import psutil
@@ -37,7 +37,7 @@ def sign_etl(
         capture_output=True,
         text=True,
         env={**environment(), **(env or {})},
-        timeout=280,
+        timeout=1100,
         check=False,
     )
     if expect is not None:
@@ -64,6 +64,43 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str], limi
         assert process.poll() is None, f"ended early: {process.communicate()[0]}"
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)
+
+
+def halted(pid: int) -> bool:
+    """True while a process has halted at a seam (mode `halt`): it waits for SIGCONT."""
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def is_sent(pid: int, number: signal.Signals) -> bool:
+    """True while a signal waits for a process that has halted."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    [pending] = [line.split()[1] for line in status.splitlines() if line.startswith("ShdPnd")]
+    return bool(int(pending, 16) >> (number - 1) & 1)
+
+
+def wait_for_halt(process: subprocess.Popen[str], limit_s: float) -> None:
+    """Wait until a command has halted at the seam that its environment names."""
+    wait_for(lambda: halted(process.pid), process, limit_s)
+
+
+def all_ended(processes: Iterable[psutil.Process], limit_s: float = 600) -> bool:
+    """Wait until none of them runs; an orphan that nobody buries has ended too."""
+    deadline = time.monotonic() + limit_s
+    while not all(map(_ended, processes)):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _ended(process: psutil.Process) -> bool:
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def kill_group(process: subprocess.Popen[str]) -> None:

@@ -86,6 +86,8 @@ class TroubleServer:
         self._log_file = log_file.open("a", encoding="utf-8") if log_file else None
         self.log: list[Logged] = []
         self.closing = threading.Event()
+        self.silences = threading.Semaphore(0)
+        """Released when a connection has nothing more to say and stays open."""
         handler = type("BoundHandler", (_Handler,), {"owner": self})
         self._server = _Server((host, 0), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
@@ -152,6 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     owner: TroubleServer
     protocol_version = "HTTP/1.1"
+    now: float | None = None
 
     def do_GET(self) -> None:
         self.close_connection = True
@@ -229,6 +232,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.head(206 if start else 200, len(part), **marks)
         self.wfile.write(part if sent is None else part[:sent])
 
+    def silence(self) -> None:
+        """Say nothing more, and stay."""
+        self.owner.silences.release()
+        self.owner.closing.wait()
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The time of an answer, that of its other dates where it has any."""
+        return super().date_time_string(self.now if timestamp is None else timestamp)
+
     def reset(self) -> None:
         """Cut the connection with a RST instead of a FIN, as a crashing machine does."""
         linger = struct.pack("ii", 1, 0)
@@ -259,18 +271,19 @@ def _redirect_to(trouble: str) -> Callable[[_Handler], None]:
 
 
 def _retry_date(request: _Handler) -> None:
-    request.status(429, Retry_After=formatdate(time.time() + 2, usegmt=True))
+    request.now = time.time()
+    request.status(429, Retry_After=formatdate(request.now + 2, usegmt=True))
 
 
 def _hang(request: _Handler) -> None:
     request.head(0, None)
-    request.owner.closing.wait()
+    request.silence()
 
 
 def _stall(request: _Handler) -> None:
     request.file(sent=request.half, ranges=False)
     request.wfile.flush()
-    request.owner.closing.wait()
+    request.silence()
 
 
 def _drip(request: _Handler) -> None:

@@ -122,16 +122,16 @@ def huge_pictures(path: Path) -> None:
     path.write_bytes(data.replace(b"\xff\xc0\0\x11\x08" + sizes, data[begin : begin + 5] + TALL))
 
 
-def write_heavy(path: Path, frames: int = 6000) -> Path:
+def write_heavy(path: Path, frames: int = 10_000) -> Path:
     """Less than a minute of large pictures, but very many: one, encoded once, over and over."""
     with av.open(str(path), "w", format="matroska") as output:
-        stream = output.add_stream("ffv1", rate=120)
+        stream = output.add_stream("ffv1", rate=180)
         stream.width, stream.height, stream.pix_fmt = 2560, 1440, "yuv420p"
         plane = np.full((1440, 2560), 128, np.uint8)
         [packet] = [*stream.encode(gray_frame(plane).reformat(format="yuv420p")), *stream.encode()]
         for number in range(frames):
             copy = av.Packet(bytes(packet))
-            copy.stream, copy.is_keyframe, copy.time_base = stream, True, Fraction(1, 120)
+            copy.stream, copy.is_keyframe, copy.time_base = stream, True, Fraction(1, 180)
             copy.pts = copy.dts = number
             output.mux(copy)
     return path

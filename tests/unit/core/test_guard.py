@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from typing import Any
 import guard_targets as targets
 import psutil
 import pytest
+from process import all_ended
 
 from sign_etl.core.errors import SignEtlError, Stopped
 from sign_etl.core.guard import (
@@ -89,9 +91,29 @@ def test_killed_from_outside_every_time() -> None:
 def test_hang_is_ended(tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
     with Guard(targets.sleep, Limits(wall_s=60, memory_bytes=512 << 20)) as guard:
+        assert guard.call({"pid_file": str(pid_file), "s": 0}) == {}
         answer = guard.call({"pid_file": str(pid_file), "s": 3600}, wall_s=0.5)
         assert (answer.reason, answer.detail) == (HUNG, "over 0.5 s")
         assert not psutil.pid_exists(int(pid_file.read_text()))
+
+
+def test_an_answer_that_is_there_counts_however_late_we_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    send = Guard._send
+
+    def send_and_sleep(guard: Guard, child: Any, *rest: Any) -> Breach | None:
+        breach = send(guard, child, *rest)
+        poll = select.poll()
+        poll.register(child.replies, select.POLLIN)
+        assert poll.poll(600_000)
+        time.sleep(0.05)  # the call's time is over, whatever the pace
+        return breach
+
+    with Guard(targets.echo, LIMITS) as guard:
+        guard.call({})
+        monkeypatch.setattr(Guard, "_send", send_and_sleep)
+        assert guard.call({"text": "late"}, wall_s=0.01)["text"] == "late"
 
 
 def test_hang_with_the_interpreter_lock_is_ended() -> None:
@@ -285,11 +307,7 @@ def test_child_ends_when_its_parent_is_killed_in_the_middle_of_a_call(tmp_path: 
     finally:
         parent.kill()
         parent.wait()
-    try:
-        child.wait(timeout=60)
-    except psutil.NoSuchProcess:
-        pass
-    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+    assert all_ended([child])
 
 
 def test_child_that_cannot_start_is_no_fault_of_a_clip() -> None:

@@ -98,23 +98,27 @@ def test_a_damaged_action_counts_as_absent(store: Store, damage: bytes) -> None:
 
 def test_two_processes_write_the_same_entry(store: Store) -> None:
     program = (
-        "import sys; from sign_etl.core.store import Store\n"
+        "import sys; from itertools import count; from pathlib import Path\n"
+        "from sign_etl.core.store import Store\n"
         "store = Store(sys.argv[1])\n"
-        "for _ in range(100):\n"
+        "for turn in count():\n"
+        "    if turn >= 100 and Path(sys.argv[3]).exists():\n"
+        "        break\n"
         "    with store.scratch() as folder:\n"
         "        (folder / 'out.mp4').write_bytes(b'video' * 10_000)\n"
         "        store.put('normalise', sys.argv[2], facts={'frames': 75},\n"
         "                  files={'mp4': folder / 'out.mp4'})\n"
     )
-    writers = [
-        subprocess.Popen([sys.executable, "-c", program, str(store.root), FINGERPRINT])
-        for _ in range(2)
-    ]
+    enough = store.root.with_name("enough")  # they go on until the reader has looked often enough
+    command = [sys.executable, "-c", program, str(store.root), FINGERPRINT, str(enough)]
+    writers = [subprocess.Popen(command) for _ in range(2)]
     seen = 0
     while any(writer.poll() is None for writer in writers):
         entry = store.get("normalise", FINGERPRINT)
         if entry is not None:
             seen += 1
+            if seen == 100:
+                enough.touch()
             assert store.read(entry.blobs["mp4"]) == b"video" * 10_000
         else:
             assert seen == 0, "an entry that was there has gone"
@@ -122,7 +126,7 @@ def test_two_processes_write_the_same_entry(store: Store) -> None:
     entry = store.get("normalise", FINGERPRINT)
     assert entry is not None
     assert store.complete(entry)
-    assert seen > 0
+    assert seen >= 100
 
 
 def test_urls(tmp_path: Path) -> None:

@@ -262,7 +262,7 @@ def test_a_kill_at_any_moment_costs_no_second_download(
     served["k.zip"] = zip_of(tmp_path / "k.zip", files).read_bytes()
     folder, url = tmp_path / "media", server.url("ok/k.zip")
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, url, str(folder), moment], timeout=120, check=False
+        [sys.executable, "-c", KILLED, url, str(folder), moment], timeout=1100, check=False
     )
     assert done.returncode == -signal.SIGKILL
     assert outstanding(folder, [Archive((url,))])

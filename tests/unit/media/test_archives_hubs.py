@@ -50,7 +50,7 @@ def bring(url: str, folder: Path, home: Path, **environment: str) -> list[Any] |
             **inherited, **proxies, "HOME": str(home), "HF_HOME": str(home / "hf"),
             "HF_HUB_DISABLE_TELEMETRY": "1", **environment,
         },
-        capture_output=True, text=True, timeout=200, check=False, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=1100, check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     reply: list[Any] | None = json.loads(done.stdout.splitlines()[-1])

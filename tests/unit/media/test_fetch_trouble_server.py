@@ -25,7 +25,7 @@ def test_the_server_runs_as_a_process(tmp_path: Path) -> None:
         try:
             assert process.stdout is not None
             port = int(process.stdout.readline())
-            fetcher = make_fetcher(idle_timeout_s=30)
+            fetcher = make_fetcher()
             address = f"http://127.0.0.1:{port}"
             good = fetcher.fetch(Source("1", f"{address}/flaky/a b.mp4"), tmp_path)
             gone = fetcher.fetch(Source("2", f"{address}/ok/../../log.jsonl"), tmp_path)

@@ -275,7 +275,7 @@ def run(
     server: TroubleServer, path: str, into: Path, stop: threading.Event | None = None, **more: Any
 ) -> Path | Trouble:
     """yt-dlp with its generic extractor instead of YouTube's."""
-    config = FetchConfig(**({"attempts": 2, "idle_timeout_s": 2} | more))
+    config = FetchConfig(**({"attempts": 2, "idle_timeout_s": 600} | more))
     return youtube.download(
         server.url(path), into / "v 100%(id)s.media", config=config, stop=stop, extractors=(".*",)
     )

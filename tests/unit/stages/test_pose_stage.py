@@ -189,7 +189,7 @@ def test_facts_of_the_estimator_are_kept_and_times_are_not(
 
 @pytest.mark.parametrize(
     ("kind", "reason", "detail"),
-    [(DEADLY, Reason.CRASHED, "truth: SIGSEGV"), (ENDLESS, Reason.HUNG, "truth: over 4 s")],
+    [(DEADLY, Reason.CRASHED, "truth: SIGSEGV"), (ENDLESS, Reason.HUNG, "truth: over 120 s")],
     ids=["crash", "hang"],
 )
 def test_only_the_culprit_of_a_batch_is_rejected(
@@ -202,7 +202,7 @@ def test_only_the_culprit_of_a_batch_is_rejected(
     detail: str,
 ) -> None:
     monkeypatch.setattr("sign_etl.stages.pose.TARGET", "poison:estimate")
-    monkeypatch.setattr("sign_etl.stages.pose.BASE_S", 4.0)
+    monkeypatch.setattr("sign_etl.stages.pose.BASE_S", 120.0)
     monkeypatch.setattr("sign_etl.stages.pose.PER_FRAME_S", 0.0)
     first, last = items
     batch = [first, named(first, kind), last]

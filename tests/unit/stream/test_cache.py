@@ -85,7 +85,7 @@ def test_t9_four_processes_fill_it_and_one_is_killed(origin: Path, tmp_path: Pat
     os.kill(doomed.pid, signal.SIGKILL)
     doomed.join()
     for process in others:
-        process.join(60)
+        process.join(240)
     assert [process.exitcode for process in others] == [0, 0, 0]
     for number, name in enumerate(NAMES):
         assert (near / name).read_bytes() == bytes([number]) * SIZE
@@ -112,7 +112,7 @@ def test_who_is_slow_to_act_on_a_dead_note_fetches_nothing_twice(
     for process in processes:
         process.start()
     for process in processes:
-        process.join(60)
+        process.join(240)
     assert [process.exitcode for process in processes] == [0] * 4
     fetched = [line.split()[1] for line in log.read_text().splitlines()]
     assert sorted(fetched) == NAMES
