@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
@@ -26,15 +26,21 @@ def option_parts(options: Callable[[Mapping[str, Any]], BaseModel]) -> tuple[Opt
         model = type(options({}))
     except (ValidationError, ConfigError):  # it has an option without default, and shows nothing
         return ()
-    return tuple(
-        OptionPart(
-            name=field.alias or name,
-            type=type_words(field.annotation),
+    return tuple(_parts(model))
+
+
+def _parts(model: type[BaseModel], prefix: str = "") -> Iterator[OptionPart]:
+    for key, field in model.model_fields.items():
+        name, kind = prefix + (field.alias or key), field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _parts(kind, f"{name}.")  # a group: each by the name that `--set` takes
+            continue
+        yield OptionPart(
+            name=name,
+            type=type_words(kind),
             default=_json(field.get_default(call_default_factory=True)),
             help=" ".join((field.description or "").split()),
         )
-        for name, field in model.model_fields.items()
-    )
 
 
 def type_words(annotation: Any) -> str:

@@ -15,65 +15,25 @@ import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel
 
 from sign_etl.core.errors import AccessError
-from sign_etl.pose import blazepose_weights, hands
+from sign_etl.pose import blazepose_weights
+from sign_etl.pose.ahead import ahead
 from sign_etl.pose.base import Estimate, Estimator, PoseBackend, PoseInput, WeightsFile
+from sign_etl.pose.blazepose_hands import BODY, HandOwner, points_of
+from sign_etl.pose.blazepose_options import BlazePoseOptions, Mode
 from sign_etl.pose.clock import SILENT
 from sign_etl.reader.frames import read_frames
 from sign_etl.schema.layouts import layout
-from sign_etl.schema.pipeline import Settings, Share
 
 LAYOUT = "holistic-75"
 _POINTS = layout(LAYOUT)
-_BODY = slice(0, 33)
-_HANDS = (slice(33, 54), slice(54, 75))
 _SYSTEM_LIBRARIES = {"libEGL.so.1": "libegl1", "libGLESv2.so.2": "libgles2"}
-
-Mode = Literal["video", "image"]
-
-
-class BlazePoseOptions(Settings):
-    """Options of the backend `blazepose`."""
-
-    face: bool = False
-    """Face points; refused for now, see the message."""
-    body_mode: Mode = "video"
-    """`video` follows the body from frame to frame and smooths it; `image` looks at each frame
-    anew, at 1.5 times the cost and twice the jitter."""
-    hands_mode: Mode = "image"
-    """`image` looks at each frame anew; `video` follows hands, at two thirds of the cost, and loses
-    one of two that overlap (13 real clips: both hands in 87 % of the frames instead of 95 %)."""
-    min_body_detection: Share = 0.5
-    """Confidence from which a detected body counts."""
-    min_body_presence: Share = 0.5
-    """Confidence from which its points count."""
-    min_body_tracking: Share = 0.5
-    """Confidence under which a followed body is detected anew (`video`)."""
-    min_hand_detection: Share = 0.5
-    """Confidence from which a detected hand counts."""
-    min_hand_presence: Share = 0.5
-    """Confidence from which its points count."""
-    min_hand_tracking: Share = 0.5
-    """Confidence under which a followed hand is detected anew (`video`)."""
-    max_wrist_distance: float = Field(default=0.5, gt=0, le=10)
-    """A hand farther than this from both wrists of the body, in shoulder widths, is not the
-    signer's and is dropped (13 real clips: 99 % of the hands are within 0.17, all within 0.25)."""
-
-    @field_validator("face")
-    @classmethod
-    def _no_face(cls, face: bool) -> bool:
-        if face:
-            raise ValueError(
-                "face points are not available yet: the face models in the pinned set do not run "
-                "with MediaPipe's Tasks API; leave `face` out"
-            )
-        return face
 
 
 class BlazePose:
@@ -128,7 +88,7 @@ class BlazePose:
 
 
 class BlazePoseEstimator:
-    """Both landmarkers. They keep one core busy, not more, whatever the machine has.
+    """Both landmarkers. They keep one core busy, not more; frames are decoded in a thread ahead.
 
     A landmarker in image mode keeps no state between frames and serves all clips; one in video
     mode is made anew for each clip, which takes 0.1 s and leaks some 1.5 MB, so the guarded child
@@ -142,7 +102,8 @@ class BlazePoseEstimator:
     def __init__(self, options: BlazePoseOptions, folder: Path) -> None:
         self._options = options
         # Given as bytes, since the library cannot open every path.
-        self._body_model = (folder / blazepose_weights.POSE.file.name).read_bytes()
+        body_model = (folder / blazepose_weights.POSE.file.name).read_bytes()
+        self._body_model = blazepose_weights.without_mask(body_model)
         self._hand_model = (folder / blazepose_weights.HANDS.file.name).read_bytes()
         self._kept: dict[str, Any] = {}
         # Before the interpreter takes MediaPipe apart: its own clean-up at that point complains.
@@ -160,14 +121,18 @@ class BlazePoseEstimator:
     def _keypoints(self, clip: PoseInput) -> NDArray[np.float32]:
         import mediapipe as mp
 
+        follows = self._options.hands_mode == "follow"
+        hand_mode: Mode = "video" if self._options.hands_mode != "image" else "image"
         with SILENT("open"):
             body_finder = self._finder("body", self._options.body_mode)
-            hand_finder = self._finder("hands", self._options.hands_mode)
+            hand_finder = self._finder("hands", hand_mode)
+            again = self._finder("again", "image") if follows else None
         keypoints = empty(clip.frames)
-        owner = _HandOwner(self._options.max_wrist_distance, clip.width, clip.height)
+        owner = HandOwner(self._options.max_wrist_distance, clip.width, clip.height)
+        coming = ahead(SILENT.each("decode", read_frames(clip.video)))
         count = 0
         try:
-            for picture in SILENT.each("decode", read_frames(clip.video)):
+            for picture in coming:
                 if count == clip.frames:
                     raise ValueError(f"the video has more than {clip.frames} frames")
                 image = mp.Image(image_format=mp.ImageFormat.SRGB, data=picture)
@@ -175,16 +140,22 @@ class BlazePoseEstimator:
                 time_ms = round(count * 1000 / clip.fps)
                 with SILENT("body"):
                     body = _look(body_finder, self._options.body_mode, image, time_ms)
-                with SILENT("hands"):
-                    found = _look(hand_finder, self._options.hands_mode, image, time_ms)
                 _put_body(keypoints[count], body)
-                owner.put(keypoints[count], found)
+                with SILENT("hands"):
+                    if again is None:
+                        found = _look(hand_finder, hand_mode, image, time_ms)
+                        owner.put(keypoints[count], found)
+                    else:
+                        _follow(keypoints[count], owner, hand_finder, again, image, time_ms)
                 count += 1
         finally:
+            coming.close()
             self._release("body", body_finder)
             self._release("hands", hand_finder)
         if count != clip.frames:
             raise ValueError(f"the video has {count} frames, not {clip.frames}")
+        if not self._options.depth:
+            flattened(keypoints)
         return keypoints
 
     def _finder(self, which: str, mode: Mode) -> Any:
@@ -234,39 +205,16 @@ def _on_cpu(model: bytes) -> Any:
     return BaseOptions(model_asset_buffer=model, delegate=BaseOptions.Delegate.CPU)
 
 
-class _HandOwner:
-    """Puts the hands of one clip where they belong; remembers the wrists it saw last."""
-
-    def __init__(self, max_distance: float, width: int, height: int) -> None:
-        self._max_distance = max_distance
-        self._size_px = np.array([width, height], np.float64)
-        self._last: tuple[NDArray[np.float64], float] | None = None
-
-    def put(self, frame: NDArray[np.float32], found: Any) -> None:
-        """Fill the hand points of `frame`, whose body is in place."""
-        body = frame[_BODY, :2].astype(np.float64) * self._size_px
-        if np.isfinite(body).all():
-            limit_px = self._max_distance * hands.body_scale_px(body)
-            self._last = hands.wrists(body), limit_px
-        if not found.hand_landmarks:
-            return
-        points = [_xyz(landmarks) for landmarks in found.hand_landmarks]
-        places = np.array([each[hands.WRIST, :2] for each in points]) * self._size_px
-        if self._last is not None:
-            owners = hands.assign(places, *self._last)
-        else:
-            owners = hands.assign_by_side(places, int(self._size_px[0]))
-        for part, hand in zip(_HANDS, owners, strict=True):
-            if hand is not None:
-                frame[part, :3] = points[hand]
-                frame[part, 3] = found.handedness[hand][0].score
-
-
 def empty(frames: int) -> NDArray[np.float32]:
     """(T, 75, 4) in which nothing is estimated: NaN with score 0."""
     keypoints = np.full((frames, _POINTS.size, _POINTS.channels), np.nan, np.float32)
     keypoints[..., -1] = 0.0
     return keypoints
+
+
+def flattened(keypoints: NDArray[np.float32]) -> None:
+    """Set z to 0 in place, where a point was found; see `BlazePoseOptions.depth`."""
+    keypoints[np.isfinite(keypoints[..., 0]), 2] = 0.0
 
 
 def _look(finder: Any, mode: Mode, image: Any, time_ms: int) -> Any:
@@ -275,15 +223,29 @@ def _look(finder: Any, mode: Mode, image: Any, time_ms: int) -> Any:
     return finder.detect_for_video(image, time_ms)
 
 
+def _follow(
+    frame: NDArray[np.float32],
+    owner: HandOwner,
+    follower: Any,
+    again: Any,
+    image: Any,
+    time_ms: int,
+) -> None:
+    """The hands by following them, or by a look at this frame alone where that is not enough."""
+    if owner.beside(frame):
+        owner.put(frame, again.detect(image))
+        return
+    found = follower.detect_for_video(image, time_ms)
+    owner.put(frame, found)
+    if owner.overlooked(frame, found):
+        owner.put_if_better(frame, again.detect(image))
+
+
 def _put_body(frame: NDArray[np.float32], found: Any) -> None:
     if found.pose_landmarks:
         landmarks = found.pose_landmarks[0]
-        frame[_BODY, :3] = _xyz(landmarks)
-        frame[_BODY, 3] = [point.visibility for point in landmarks]
-
-
-def _xyz(landmarks: Any) -> NDArray[np.float64]:
-    return np.array([(point.x, point.y, point.z) for point in landmarks], np.float64)
+        frame[BODY, :3] = points_of(landmarks)
+        frame[BODY, 3] = [point.visibility for point in landmarks]
 
 
 def _close_all(finders: dict[str, Any]) -> None:

@@ -24,13 +24,16 @@ from sign_etl.core.canonical import sha256_bytes
 from sign_etl.core.errors import AccessError
 from sign_etl.core.files import write_bytes
 from sign_etl.pose.base import WeightsFile
-from sign_etl.pose.bundles import bundle, with_normalisation
+from sign_etl.pose.bundles import bundle, unbundle, with_normalisation, without_output
 from sign_etl.pose.download import Unreachable, download
 from sign_etl.pose.weights import is_right
 
 OFFICIAL = "https://storage.googleapis.com/mediapipe-assets"
 WHEEL = "mediapipe==0.10.21"
 PIP_TIMEOUT_S = 900.0
+BODY_NET = "pose_landmarks_detector.tflite"
+PRESENCE, MASK = 1, 2
+"""Numbers of outputs of the body's landmark net."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ POSE = _bundle(
         size_bytes=2_959_046,
     ),
     Part(
-        member="pose_landmarks_detector.tflite",
+        member=BODY_NET,
         address="pose_landmark_full.tflite?generation=1661875894245786",
         in_wheel="mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
         sha256="e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
@@ -147,6 +150,20 @@ def fetch(
     for entry in missing:
         data = assemble(entry, models)
         write_bytes(folder / entry.file.name, data)
+
+
+def without_mask(data: bytes) -> bytes:
+    """The bundle of the body, its landmark net without the branch that draws a mask of the person.
+
+    Nobody reads the mask, and MediaPipe computes it all the same: a third of the net's time. The
+    points come out with the same bits. The file on disk stays the published one.
+
+    Args:
+        data: the bundle `POSE`.
+    """
+    parts = unbundle(data)
+    parts[BODY_NET] = without_output(parts[BODY_NET], MASK, instead=PRESENCE)
+    return bundle(parts)
 
 
 def assemble(entry: Bundle, models: dict[str, bytes]) -> bytes:

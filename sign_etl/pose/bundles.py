@@ -21,7 +21,10 @@ from dataclasses import dataclass, field
 ALIGNMENT = 16
 MEMBER_ALIGNMENT = 4
 
-_VERSION, _BUFFERS, _METADATA = 0, 4, 6
+# Numbers of fields in the tables of a model, a graph and an operator.
+_VERSION, _SUBGRAPHS, _BUFFERS, _METADATA = 0, 2, 4, 6
+_OUTPUTS, _OPERATORS = 2, 3
+_TAKES, _MAKES = 1, 2
 _METADATA_NAME = b"TFLITE_METADATA"
 
 
@@ -48,6 +51,51 @@ def bundle(members: Mapping[str, bytes]) -> bytes:
             info.extra = struct.pack("<HH", 0xD935, padding) + bytes(padding)
             archive.writestr(info, data)
     return buffer.getvalue()
+
+
+def unbundle(data: bytes) -> dict[str, bytes]:
+    """What a `.task` file holds, in its order: the inverse of `bundle`."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def without_output(model: bytes, number: int, *, instead: int) -> bytes:
+    """`model` without the operators that only one of its outputs needs.
+
+    The other outputs are computed by the same operators, in the same order, to the same bits. The
+    file keeps its size: two vectors are written anew in their places.
+
+    Args:
+        model: a TFLite file with one graph.
+        number: of the output that nobody reads.
+        instead: number of another output; its tensor is given out in that place, so that the
+            outputs behind it keep their numbers.
+
+    Raises:
+        ValueError: `model` is no TFLite file, or it has more than one graph.
+    """
+    if model[4:8] != b"TFL3":
+        raise ValueError("no TFLite model")
+    graphs = _vector_targets(model, _fields(model, _target(model, 0))[_SUBGRAPHS])
+    if len(graphs) != 1 or not isinstance(graphs[0], int):
+        raise ValueError(f"a model with one graph is wanted, not with {len(graphs)}")
+    graph = _fields(model, graphs[0])
+    outputs = _numbers(model, graph[_OUTPUTS])
+    outputs[number] = outputs[instead]
+    wanted, needed = set(outputs), []
+    for operator in reversed(_vector_targets(model, graph[_OPERATORS])):
+        assert isinstance(operator, int)
+        places = _fields(model, operator)
+        if wanted & set(_numbers(model, places[_MAKES])):
+            wanted |= set(_numbers(model, places[_TAKES]))
+            needed.append(operator)
+    made = bytearray(model)
+    struct.pack_into(f"<{len(outputs)}i", made, _target(model, graph[_OUTPUTS]) + 4, *outputs)
+    first = _target(model, graph[_OPERATORS])
+    struct.pack_into("<I", made, first, len(needed))
+    for place, operator in enumerate(reversed(needed), start=1):
+        struct.pack_into("<I", made, first + 4 * place, operator - (first + 4 * place))
+    return bytes(made)
 
 
 def with_normalisation(model: bytes, *, mean: float, std: float) -> bytes:
@@ -110,6 +158,12 @@ def _vector_targets(model: bytes, place: int) -> list[_Block | int]:
     vector = _target(model, place)
     (count,) = struct.unpack_from("<I", model, vector)
     return [_target(model, vector + 4 + 4 * number) for number in range(count)]
+
+
+def _numbers(model: bytes, place: int) -> list[int]:
+    vector = _target(model, place)
+    (count,) = struct.unpack_from("<I", model, vector)
+    return list(struct.unpack_from(f"<{count}i", model, vector + 4))
 
 
 def _metadata_name(model: bytes, entry: _Block | int) -> bytes:

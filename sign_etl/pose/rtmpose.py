@@ -34,6 +34,7 @@ from sign_etl.pose.onnx import (
     resolved,
 )
 from sign_etl.pose.rtmpose_estimator import RtmPoseEstimator
+from sign_etl.pose.signer_options import DEFAULT, SignerOptions
 from sign_etl.pose.topdown import PoseNet
 from sign_etl.pose.yolox import MIN_SCORE, PersonDetector
 from sign_etl.pose.zoo import ChannelOrder, Mode, Model
@@ -70,6 +71,9 @@ class RtmPoseOptions(Settings):
     and where the signer was lost."""
     det_score: Share = MIN_SCORE
     """Least confidence of a detected person."""
+    # Left out where nothing is set, so that results from before this option keep their keys.
+    signer: SignerOptions = Field(default=DEFAULT, exclude_if=lambda given: given == DEFAULT)
+    """Whose keypoints: how people are followed and who comes into question."""
     provider: ProviderName = "auto"
     """What runs the nets. `auto` is CUDA where onnxruntime-gpu and a driver are installed, else the
     CPU."""
@@ -181,6 +185,7 @@ class RtmPose:
             ),
             points,
             det_interval=options.det_interval,
+            signer=options.signer,
             decoders=options.decoders,
             facts={"provider": provider, "precision": options.precision},
             clock=clock,

@@ -27,6 +27,7 @@ from typing import Final
 
 import numpy as np
 
+from sign_etl.pose.signer_options import DEFAULT, SignerOptions
 from sign_etl.pose.tracks import Box, Floats, KeyFrame, Track, iou, link
 
 __all__ = ["Box", "Follow", "KeyFrame", "SignerOptions", "Track", "follow"]
@@ -40,34 +41,6 @@ MOTION_FLOOR: Final = 0.02
 Motion = Callable[[Track], float]
 """Motion of a person's hands at the key frames of the track, relative to the person's own body and
 size, see `sign_etl.pose.motion`; NaN where it cannot be told."""
-
-
-@dataclass(frozen=True, slots=True)
-class SignerOptions:
-    """How people are followed.
-
-    Attributes:
-        start_score: detector's confidence with which a track begins.
-        min_score: confidence with which it goes on.
-        min_side: longer side of the smallest person, as a share of the picture's short side; hands
-            of smaller ones cannot be read.
-        max_missed: key frames in a row without the person over which boxes are interpolated.
-        max_bridge_frames: and the number of frames that such a gap may have.
-        max_hold_frames: how far a box is held before the first and after the last sighting.
-        ask_within_frames: how exactly the moment of a loss is to be known.
-        serious: share of the best value from which another candidate is serious.
-        still: motion under which nobody's hands move, so that motion decides nothing.
-    """
-
-    start_score: float = 0.5
-    min_score: float = 0.3
-    min_side: float = 0.1
-    max_missed: int = 1
-    max_bridge_frames: int = 30
-    max_hold_frames: int = 30
-    ask_within_frames: int = 4
-    serious: float = 0.1
-    still: float = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +72,7 @@ def follow(
     cuts: Sequence[int] = (),
     prior: Box | None = None,
     motion: Motion | None = None,
-    options: SignerOptions = SignerOptions(),
+    options: SignerOptions = DEFAULT,
 ) -> Follow:
     """Choose the signer of each shot, and say where that person is in every frame.
 

@@ -24,9 +24,11 @@ from sign_etl.pose.weights import ensure
 
 MODES = {
     "default": {},
+    "hands_image": {"hands_mode": "image"},
     "hands_video": {"hands_mode": "video"},
 }
-"""Ours as it is, and with hands followed from frame to frame, which is what pose-format does."""
+"""Ours as it is, with hands looked for in each frame anew, and with hands only followed from frame
+to frame, which is what pose-format does."""
 
 PEER = """
 import io, json, sys, time

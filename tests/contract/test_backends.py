@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from sign_etl.core.errors import AccessError, ConfigError, MissingExtraError
 from sign_etl.core.places import weights_folder
+from sign_etl.pose import blazepose_weights
 from sign_etl.pose.base import BACKENDS, Estimator, PoseInput
 from sign_etl.pose.child import checked, shares
 from sign_etl.pose.weights import ensure
@@ -137,9 +138,13 @@ def test_a_call_without_clips_gives_nothing(name: str) -> None:
 
 
 @pytest.mark.weights
-@pytest.mark.parametrize("mode", ["image", "video"])
-def test_the_clip_before_leaves_no_trace(mode: str, rendered: PoseInput, nobody: PoseInput) -> None:
-    model = estimator("blazepose", body_mode=mode, hands_mode=mode)
+@pytest.mark.parametrize(
+    ("body_mode", "hands_mode"), [("image", "image"), ("video", "video"), ("video", "follow")]
+)
+def test_the_clip_before_leaves_no_trace(
+    body_mode: str, hands_mode: str, rendered: PoseInput, nobody: PoseInput
+) -> None:
+    model = estimator("blazepose", body_mode=body_mode, hands_mode=hands_mode)
     alone = keypoints_of(model, rendered)
     keypoints_of(model, nobody)
     after_nobody = keypoints_of(model, rendered)
@@ -200,6 +205,41 @@ def test_blazepose_finds_a_real_signer(view: str, shared_data: Path, tmp_path: P
         wrist, hand = points.index(f"{side}_wrist"), points.index(f"{side}_hand_wrist")
         gap_px = np.linalg.norm((keypoints[:, wrist, :2] - keypoints[:, hand, :2]) * size, axis=1)
         assert (gap_px[np.isfinite(gap_px)] < 0.3 * shoulders_px[np.isfinite(gap_px)]).all()
+
+
+@pytest.mark.weights
+def test_blazepose_without_depth_is_the_same_but_flat(rendered: PoseInput) -> None:
+    whole = keypoints_of(estimator("blazepose"), rendered)
+    flat = keypoints_of(estimator("blazepose", depth=False), rendered)
+    for channel in (0, 1, 3):
+        assert flat[..., channel].tobytes() == whole[..., channel].tobytes()
+    assert (flat[np.isfinite(flat[..., 0]), 2] == 0).all()
+    assert np.abs(whole[np.isfinite(whole[..., 0]), 2]).max() > 0
+    assert shares(flat, layout("holistic-75")) == shares(whole, layout("holistic-75"))
+
+
+@pytest.mark.weights
+def test_the_mask_that_is_left_out_moves_no_bit(
+    rendered: PoseInput, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without = keypoints_of(estimator("blazepose"), rendered)
+    monkeypatch.setattr(blazepose_weights, "without_mask", lambda data: data)
+    assert keypoints_of(estimator("blazepose"), rendered).tobytes() == without.tobytes()
+
+
+@pytest.mark.weights
+@pytest.mark.shared_data
+def test_a_second_look_finds_the_hand_that_following_loses(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    # The signer begins with one hand upon the other.
+    clip = shortened(shared_data / "svk-clips" / "ano-side.mp4", tmp_path / "clip.mp4", 24)
+    both = {}
+    for mode in ("video", "follow"):
+        keypoints = keypoints_of(estimator("blazepose", hands_mode=mode), clip)
+        both[mode] = np.isfinite(keypoints[:, [33, 54], 0]).all(axis=1)
+    assert both["video"].sum() < 12
+    assert both["follow"].all()
 
 
 def test_face_is_refused_in_plain_words() -> None:

@@ -34,6 +34,14 @@ def test_options_in_words() -> None:
     assert parts[0].help == "Where it is."
 
 
+def test_a_group_is_shown_by_the_names_that_set_takes() -> None:
+    class Whole(Some):
+        inner: Some = Some()
+
+    names = [part.name for part in option_parts(lambda raw: Whole.model_validate(raw))]
+    assert names == ["folder", "subset", "words", "inner.folder", "inner.subset", "inner.words"]
+
+
 def test_options_that_need_one_are_not_shown() -> None:
     class Needy(Some):
         name: str

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from sign_etl.pose.bundles import bundle, with_normalisation
+from sign_etl.pose.bundles import bundle, unbundle, with_normalisation, without_output
 
 
 def test_members_are_stored_and_aligned() -> None:
@@ -17,6 +17,7 @@ def test_members_are_stored_and_aligned() -> None:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert archive.testzip() is None
         assert {name: archive.read(name) for name in archive.namelist()} == members
+        assert unbundle(data) == members
         for info in archive.infolist():
             assert info.compress_type == zipfile.ZIP_STORED
             at = data.index(members[info.filename], info.header_offset)
@@ -83,3 +84,38 @@ def test_what_has_metadata_is_left_alone() -> None:
 def test_what_is_no_model_is_refused() -> None:
     with pytest.raises(ValueError, match="no TFLite model"):
         with_normalisation(b"PK\x03\x04 something else", mean=0, std=255)
+
+
+def branching_model() -> bytes:
+    """input 0 -> a -> 1; 1 -> b -> 2 (output 0); 1 -> c -> 3 -> d -> 4 (output 1); 1 -> e -> 5."""
+    flatbuffers = pytest.importorskip("flatbuffers")
+    schema = pytest.importorskip("mediapipe.tasks.metadata.schema_py_generated")
+    model, graph = schema.ModelT(), schema.SubGraphT()
+    model.version, model.operatorCodes, model.buffers = 3, [], []
+    graph.name, graph.tensors, graph.operators = "main", [], []
+    graph.inputs, graph.outputs = [0], [2, 4, 5]
+    for number, (takes, makes) in enumerate([(0, 1), (1, 2), (1, 3), (3, 4), (1, 5)]):
+        operator = schema.OperatorT()
+        operator.opcodeIndex, operator.inputs, operator.outputs = number, [takes, -1], [makes]
+        graph.operators.append(operator)
+    model.subgraphs = [graph]
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def test_an_output_goes_with_what_it_alone_needs() -> None:
+    schema = pytest.importorskip("mediapipe.tasks.metadata.schema_py_generated")
+    before = branching_model()
+    after = without_output(before, 1, instead=0)
+    assert len(after) == len(before)
+    [graph] = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(after, 0)).subgraphs
+    assert list(graph.outputs) == [2, 2, 5]
+    assert list(graph.inputs) == [0]
+    kept = [(each.opcodeIndex, list(each.inputs), list(each.outputs)) for each in graph.operators]
+    assert kept == [(0, [0, -1], [1]), (1, [1, -1], [2]), (4, [1, -1], [5])]
+
+
+def test_an_output_of_no_model_is_refused() -> None:
+    with pytest.raises(ValueError, match="no TFLite model"):
+        without_output(b"PK\x03\x04 something else", 0, instead=1)

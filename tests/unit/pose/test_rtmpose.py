@@ -6,11 +6,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from marker_nets import marker_detector, marker_pose
 from marker_scenes import clip, walker
 from pydantic import ValidationError
 
+from sign_etl.app.pose import backend_options
 from sign_etl.core.errors import ConfigError
 from sign_etl.pose.base import BACKENDS, Estimator
 from sign_etl.pose.rtmpose import BACKEND
@@ -47,6 +49,9 @@ def test_it_is_registered_with_what_makes_its_numbers() -> None:
         ({"precision": "int8"}, "fp32"),
         ({"det_interval": 0}, "greater than or equal to 1"),
         ({"threads": 0}, "greater than or equal to 1"),
+        ({"signer": {"min_sid": 0.1}}, "Extra inputs"),
+        ({"signer": {"min_side": 1.5}}, "less than or equal to 1"),
+        ({"signer": {"min_score": 0.6}}, "`min_score` 0.6 is above `start_score` 0.5"),
         ({"det_intervall": 5}, "Extra inputs"),
     ],
 )
@@ -80,3 +85,28 @@ def test_provider_and_precision_are_told(folder: Path, tmp_path: Path) -> None:
     (made,) = opened(folder).estimate([film])
     assert made.facts["provider"] == "cpu"
     assert made.facts["precision"] == "fp32"
+
+
+def test_what_is_set_of_the_signer_decides(folder: Path, tmp_path: Path) -> None:
+    film = clip(tmp_path / "clip.mp4", walker(), 3)
+    (found,) = opened(folder).estimate([film])
+    assert found.facts["persons"] == 1
+    # Nobody is as tall as the picture.
+    (missed,) = opened(folder, signer={"min_side": 1.0}).estimate([film])
+    assert missed.facts["persons"] == 0
+    assert np.isnan(missed.keypoints[..., :2]).all()
+
+
+def test_results_from_before_the_signer_could_be_set_keep_their_key() -> None:
+    assert "signer" not in BACKEND.options({}).model_dump(mode="json")
+    assert "signer" not in BACKEND.options({"signer": {}}).model_dump(mode="json")
+    given = BACKEND.options({"signer": {"min_side": 0.05}})
+    assert given.model_dump(mode="json")["signer"]["min_side"] == 0.05
+    assert BACKEND.options(given.model_dump(mode="json")) == given
+
+
+def test_a_mistyped_key_of_the_signer_gets_the_right_one() -> None:
+    with pytest.raises(ConfigError) as raised:
+        backend_options(BACKEND, ["signer.min_sid=0.05"])
+    assert "`signer.min_sid` is not a setting" in raised.value.message
+    assert "did you mean `min_side`?" in (raised.value.hint or "")

@@ -300,6 +300,29 @@ def test_options_move_the_limits() -> None:
     assert not found(follow(seen, 100, SIZE, options=SignerOptions(start_score=0.7))).any()
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_missed": 0, "max_bridge_frames": 0, "max_hold_frames": 0, "ask_within_frames": 1},
+        {"max_missed": 100, "max_bridge_frames": 10_000, "max_hold_frames": 10_000},
+        {"start_score": 0, "min_score": 0, "min_side": 0, "serious": 0, "still": 0},
+        {"start_score": 1, "min_score": 1, "min_side": 1, "serious": 1, "ask_within_frames": 1000},
+    ],
+    ids=["shortest", "longest", "everybody", "nobody"],
+)
+def test_asking_ends_whatever_is_set(options: dict[str, float]) -> None:
+    def seen(number: int) -> list[tuple[Box, float]]:
+        there = [(MIDDLE, 0.6)] if number % 23 < 15 else []
+        return [*there, *([(LEFT, 0.9)] if 40 <= number < 61 else [])]
+
+    chosen = SignerOptions.model_validate(options)
+    known = keys(120, seen)
+    while (result := follow(known, 120, SIZE, motion=lambda _: 0.3, options=chosen)).ask:
+        assert not set(result.ask) & {one.number for one in known}
+        known = sorted([*known, *(key(n, seen(n)) for n in result.ask)], key=lambda k: k.number)
+    assert result.boxes.shape == (120, 4)
+
+
 @pytest.mark.parametrize("numbers", [(10, 0), (5, 5), (0, 100), (-1, 3)], ids=str)
 def test_key_frames_in_disorder_are_refused(numbers: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="ascending"):

@@ -203,7 +203,7 @@ def test_two_processes_at_once_do_not_clash(site: Site, tmp_path: Path) -> None:
         official=site.address,
     )
     both = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
-    assert [process.wait(timeout=60) for process in both] == [0, 0]
+    assert [process.wait(timeout=1100) for process in both] == [0, 0]
     assert [path.name for path in tmp_path.iterdir()] == ["small.task"]
     assert sha256_file(tmp_path / "small.task") == SMALL.file.sha256
 

@@ -205,7 +205,7 @@ fetch([model], Path(sys.argv[1]), official=sys.argv[2], mirror=sys.argv[2])
 def test_of_two_processes_one_downloads(site: Site, folder: Path) -> None:
     command = [sys.executable, "-c", FETCH, str(folder), site.address]
     both = [subprocess.Popen(command) for _ in range(2)]
-    assert [process.wait(timeout=60) for process in both] == [0, 0]
+    assert [process.wait(timeout=1100) for process in both] == [0, 0]
     assert left(folder) == {FILE, FILE + PIN_SUFFIX}
     assert is_right(weights_file(SMALL, folder), folder)
     assert site.asked == ["/zoo/small-net.zip"]
