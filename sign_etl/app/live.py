@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from sign_etl.app.train import need_packages
@@ -14,6 +16,7 @@ from sign_etl.schema.live_reply import Live, SignPart
 if TYPE_CHECKING:
     from sign_etl.stream.pictures import Resize
     from sign_etl.tasks.sliding import Sign, Sliding
+    from sign_etl.viz.window import Window
 
 HELD_S = 1.5
 """A sign before the webcam stays in sight so long."""
@@ -31,6 +34,7 @@ class LiveRequest:
         threshold: least probability of a sign.
         hop: pictures between two looks; 0 for a quarter of the window.
         every: one of so many frames; 0 for what the model says.
+        fps: frame rate that the model has learned with; 0 for what it says.
         frames: of a window, where the file leaves it free.
         resize: policy, for files that tell none.
         normalise: the same.
@@ -46,6 +50,7 @@ class LiveRequest:
     threshold: float = 0.5
     hop: int = 0
     every: int = 0
+    fps: float = 0.0
     frames: int = 0
     resize: Resize | None = None
     normalise: str | None = None
@@ -65,30 +70,48 @@ def live(request: LiveRequest, tell: Callable[[SignPart], None]) -> Live:
         UsageError: no model, no video.
         ConfigError: the model does not name signs from pictures.
         AccessError: the webcam or the screen cannot be opened.
+
+    Example:
+        >>> live(LiveRequest("runs/words", "clip.mp4"), tell=signs.append).frames
+        87
     """
     need_packages()
-    from sign_etl.media.camera import Footage
+    from sign_etl.media.camera import Footage, own_copy
     from sign_etl.tasks.recognisers import Choices, open_recogniser
     from sign_etl.tasks.sliding import NO_EVENT, Sliding
+    from sign_etl.viz.window import Window
 
     chosen = Choices(
-        request.labels, request.every, request.frames, request.resize, request.normalise
+        labels=request.labels,
+        every=request.every,
+        frames=request.frames,
+        resize=request.resize,
+        normalise=request.normalise,
+        fps=request.fps,
     )
     if request.out is not None and Path(request.input).resolve() == request.out.resolve():
-        raise UsageError("--out would overwrite the input")
-    recogniser = open_recogniser(request.what, chosen)
-    sliding = Sliding(
-        recogniser,
-        threshold=request.threshold,
-        hop=request.hop,
-        silent=NO_EVENT | set(request.no_event),
-    )
-    with Footage(request.input) as footage:
+        raise UsageError("--out would overwrite the input", hint="name another file")
+    with ExitStack() as stack:
+        # What can be missing first: a screen, a model, a video.
+        window = stack.enter_context(Window("sign-etl live")) if request.show else None
+        recogniser = open_recogniser(request.what, chosen)
+        where = request.input
+        if not where.isdigit():
+            folder = stack.enter_context(TemporaryDirectory(prefix="sign-etl-live-"))
+            where = str(own_copy(Path(where), Path(folder)))
+        footage = stack.enter_context(Footage(where))
         fps = footage.fps
-        if footage.live or request.show:
-            count = _as_it_comes(request, footage, sliding, tell)
+        sliding = Sliding(
+            recogniser,
+            threshold=request.threshold,
+            hop=request.hop,
+            silent=NO_EVENT | set(request.no_event),
+            fps=fps,
+        )
+        if footage.live or window is not None:
+            count = _as_it_comes(request, footage, sliding, tell, window)
         else:
-            count = _at_leisure(request, footage, sliding, tell)
+            count = _at_leisure(request, footage, sliding, tell, where)
     return Live(
         model=recogniser.name,
         classes=len(recogniser.labels),
@@ -96,6 +119,7 @@ def live(request: LiveRequest, tell: Callable[[SignPart], None]) -> Live:
         fps=round(fps, 3),
         window=recogniser.frames,
         every=recogniser.every,
+        model_fps=round(recogniser.fps, 3),
         looks=sliding.looks,
         signs=tuple(map(_part, sliding.signs)),
         file=None if request.out is None else str(request.out),
@@ -103,7 +127,11 @@ def live(request: LiveRequest, tell: Callable[[SignPart], None]) -> Live:
 
 
 def _at_leisure(
-    request: LiveRequest, footage: Any, sliding: Sliding, tell: Callable[[SignPart], None]
+    request: LiveRequest,
+    footage: Any,
+    sliding: Sliding,
+    tell: Callable[[SignPart], None],
+    where: str,
 ) -> int:
     """A file: recognised first and drawn afterwards, so that a sign stands where it is signed."""
     from sign_etl.media.camera import Film, Footage
@@ -118,7 +146,7 @@ def _at_leisure(
     if request.out is None:
         return count
     request.out.parent.mkdir(parents=True, exist_ok=True)
-    with Footage(request.input) as again, Film(request.out, footage.fps) as film:
+    with Footage(where) as again, Film(request.out, footage.fps) as film:
         for time_s, frame in again:
             now = next((s for s in sliding.signs if s.start_s <= time_s <= s.end_s), None)
             before = [s.label for s in sliding.signs if s.end_s < time_s]
@@ -129,18 +157,18 @@ def _at_leisure(
 
 
 def _as_it_comes(
-    request: LiveRequest, footage: Any, sliding: Sliding, tell: Callable[[SignPart], None]
+    request: LiveRequest,
+    footage: Any,
+    sliding: Sliding,
+    tell: Callable[[SignPart], None],
+    window: Window | None,
 ) -> int:
     """A webcam, or a window: each frame is drawn with what is known by then."""
-    from contextlib import ExitStack
-
     from sign_etl.media.camera import Film
     from sign_etl.viz.captioned import captioned
-    from sign_etl.viz.window import Window
 
     count = 0
     with ExitStack() as stack:
-        window = stack.enter_context(Window("sign-etl live")) if request.show else None
         film = None
         if request.out is not None:
             request.out.parent.mkdir(parents=True, exist_ok=True)

@@ -49,6 +49,12 @@ def live(
         int,
         typer.Option("--every", min=0, help="Look at one of so many frames; 0: as the model says."),
     ] = 0,
+    fps: Annotated[
+        float,
+        typer.Option(
+            "--fps", min=0, max=240, help="Frame rate that the model learned with; 0: as it says."
+        ),
+    ] = 0.0,
     frames: Annotated[
         int, typer.Option("--frames", min=0, help="Of a window, where a file leaves them free.")
     ] = 0,
@@ -74,8 +80,8 @@ def live(
 ) -> None:
     """Name signs in a video or before a webcam.
 
-    A window slides over the video. A sign is told when it is probable enough; classes that mean
-    "no sign" (---, no) are not told.
+    A window slides over the video, at the frame rate that the model has learned with. A sign is
+    told when it is probable enough; classes that mean "no sign" (---, no) are not told.
     """
     from sign_etl.app.live import LiveRequest
     from sign_etl.app.live import live as run_live
@@ -93,6 +99,7 @@ def live(
         threshold=threshold,
         hop=hop,
         every=every,
+        fps=fps,
         frames=frames,
         resize=resize,
         normalise=normalise,

@@ -1,4 +1,8 @@
-"""Frames of a video file or a webcam as they come, upright; and a file written frame by frame."""
+"""Frames of a video file or a webcam as they come, upright; and a file written frame by frame.
+
+A foreign file is never decoded here: `own_copy` first makes one of ours from it, in a guarded
+process, as a build does with its sources.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +17,76 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sign_etl.core.errors import AccessError, UsageError
+from sign_etl.core.guard import Guard
+from sign_etl.media.fetched import judge_head
+from sign_etl.media.normalise import TARGET, limits, normalise
 from sign_etl.media.picture import orientation
+from sign_etl.media.sniff import HEAD_BYTES
+from sign_etl.schema.outcome import Reject
+from sign_etl.schema.pipeline import NormaliseConfig
 
 CRF = 20
+COPY = NormaliseConfig(
+    fps=None,
+    short_side=1080,
+    crf=14,
+    max_duration_s=4 * 3600,
+    timeout_s=3600,
+    partial="flag",
+)
+"""What a copy becomes: the size and rate of the source, and nearly its pictures."""
 USUAL_FPS = 30.0
 _CAMERAS = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}")}
 _ELSEWHERE = ("dshow", "video={}")
+
+
+def own_copy(source: Path, folder: Path) -> Path:
+    """A video of ours with the pictures of a foreign one, at a constant frame rate, upright.
+
+    Args:
+        source: the foreign file, decoded in a guarded process only.
+        folder: for the copy.
+
+    Raises:
+        UsageError: no such file, or no video.
+        DiskError: there is no space for it.
+    """
+    if not source.is_file():
+        raise UsageError(f"{source}: no such file", hint="a number is a webcam, such as 0")
+    with source.open("rb") as file:
+        container = judge_head(file.read(HEAD_BYTES))
+    if isinstance(container, Reject):
+        raise _unusable(source, container)
+    out = folder / "input.mp4"
+    with Guard(TARGET, limits(COPY)) as guard:
+        made = normalise(
+            guard,
+            source,
+            container,
+            start_s=0.0,
+            end_s=None,
+            declared_fps=None,
+            bbox=None,
+            config=COPY,
+            out=out,
+        )
+    if isinstance(made, Reject):
+        raise _unusable(source, made)
+    return out
+
+
+def _unusable(source: Path, reject: Reject) -> UsageError:
+    reason = (
+        " ".join((f"{reject.reason.value}:", reject.detail)) if reject.detail else reject.reason
+    )
+    return UsageError(f"{source}: no video that can be read ({reason})")
 
 
 class Footage:
     """A file or a webcam; a context manager.
 
     Args:
-        where: a file, the number of a webcam, or its name where the system wants one.
+        where: a file of ours, the number of a webcam, or its name where the system wants one.
 
     Raises:
         UsageError: no such file, or no video.

@@ -28,7 +28,9 @@ class Live(Reply):
     window: int
     """Frames that the model looks at."""
     every: int
-    """One of so many frames of the video is among them."""
+    """One of so many frames is among them, counted at the rate of the training."""
+    model_fps: float = 0.0
+    """That rate; 0 where nothing tells it, and the video's own frames are counted."""
     looks: int
     """Windows that it has looked at."""
     signs: tuple[SignPart, ...]

@@ -2,8 +2,8 @@
 
 The clips of a build have no B-frames and a short GOP: a packet is a frame, in order. So nothing is
 decoded before the key frame of the first wanted frame, nor between the last wanted frame of a GOP
-and the next key frame, and a frame becomes RGB only if it is wanted. Other files are decoded from
-their beginning. Decord gives the same pixels (a test says so) and takes longer.
+and the next key frame, and a frame becomes RGB only if it is wanted, without a copy. Other files
+are decoded from their beginning. Decord gives the same pixels (a test says so) and takes longer.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, Literal
 import av
 import numpy as np
 from av.codec.context import ThreadType
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from sign_etl.stream.base import SampleError
@@ -44,6 +45,8 @@ class Video:
             raise SampleError("decode", MEMBER) from None
         context = self._stream.codec_context
         context.thread_count, context.thread_type = 1, ThreadType.NONE
+        # One for all frames: each would make tables, and threads, of its own.
+        self._colours = VideoReformatter()
         self.width, self.height = context.width, context.height
         self.frames = int(self._stream.frames)
         if self.frames < 1 or min(self.width, self.height) < 1:
@@ -57,7 +60,7 @@ class Video:
         self._input.close()
 
     def take(self, wanted: Sequence[int]) -> Pictures:
-        """Frames (H, W, 3) uint8 RGB by number.
+        """Frames (H, W, 3) uint8 RGB by number; their rows need not lie close together.
 
         Raises:
             SampleError: they cannot be decoded.
@@ -92,7 +95,7 @@ class Video:
             if len(frames) != 1 or frames[0].pts != packets[number].pts:
                 return None
             done = number
-            pictures[number] = _rgb(frames[0])
+            pictures[number] = self._rgb(frames[0])
         return pictures
 
     def _in_order(self, packets: list[Any], wanted: list[int]) -> Pictures:
@@ -107,15 +110,16 @@ class Video:
                 number = numbers.get(frame.pts, -1)
                 if number in left:
                     left.discard(number)
-                    pictures[number] = _rgb(frame)
+                    pictures[number] = self._rgb(frame)
             if not left:
                 break
         return pictures
 
-
-def _rgb(frame: Any) -> NDArray[np.uint8]:
-    picture: NDArray[np.uint8] = frame.to_ndarray(format="rgb24")
-    return picture
+    def _rgb(self, frame: Any) -> NDArray[np.uint8]:
+        made = self._colours.reformat(frame, format="rgb24", threads=1)
+        plane = made.planes[0]
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+        return rows[: made.height, : 3 * made.width].reshape(made.height, made.width, 3)
 
 
 def with_decord(data: bytes, wanted: Sequence[int]) -> Pictures:

@@ -40,6 +40,7 @@ class Choices:
         frames: T, where the file leaves it free.
         resize: policy, see `sign_etl.stream.pictures`; None for what the model says.
         normalise: one of `NORMS`; None for what the model says.
+        fps: frame rate of the videos that it has learned from; 0 for what the model says.
     """
 
     labels: Path | None = None
@@ -47,6 +48,7 @@ class Choices:
     frames: int = 0
     resize: Resize | None = None
     normalise: str | None = None
+    fps: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ def _of_run(what: Path, choices: Choices) -> Recogniser:
         prepare=look.prepare,
         ask=ask,
         name=trained.config.name,
+        fps=choices.fps or float(trained.facts.get("fps", 0)),
     )
 
 
@@ -153,6 +156,7 @@ def _of_file(what: Path, choices: Choices) -> Recogniser:
         prepare=look.prepare,
         ask=ask,
         name=what.stem,
+        fps=choices.fps or float(policy.get("fps", 0)),
     )
 
 
@@ -192,10 +196,16 @@ def _norm(name: str) -> dict[str, Triple]:
 
 
 def _look_of(policy: Mapping[str, Any], choices: Choices) -> _Look:
+    if policy.get("signer"):
+        raise ConfigError(
+            "the model looks at pictures of which the signer is cut out by keypoints",
+            hint="`live` has no keypoints; take a run without `signer` in its view",
+        )
     told = {**policy, **({} if choices.normalise is None else _norm(choices.normalise))}
     size = (int(told["size"][0]), int(told["size"][1]))
     resize: Resize = choices.resize or told["resize"]
-    frame = Frame(size, resize, max(int(told.get("short") or 0), *size))
+    scaler = told.get("scaler", "pillow")
+    frame = Frame(size, resize, max(int(told.get("short") or 0), *size), scaler)
     mean, std = ((float(x[0]), float(x[1]), float(x[2])) for x in (told["mean"], told["std"]))
     return _Look(frame, mean, std)
 

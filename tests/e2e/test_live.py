@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -68,9 +69,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(*words: object) -> Any:
+def run(*words: object, env: dict[str, str] | None = None) -> Any:
     command = [sys.executable, "-m", "sign_etl", "live", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, encoding="utf-8", check=False, env=env
+    )
 
 
 def test_an_annotated_video_is_written_without_a_screen(world: Path) -> None:
@@ -111,8 +114,28 @@ def test_what_cannot_be_is_refused(world: Path) -> None:
     (world / "two.tsv").write_text("0\tone\n1\ttwo\n")
     few = run(model, "--labels", world / "two.tsv", "--input", video)
     assert (few.returncode, "3 classes, there are 2 labels" in few.stderr) == (2, True)
+    for name, text in (("page.mp4", "<html>"), ("list.mp4", "ffconcat version 1.0\nfile both.mp4")):
+        (world / name).write_text(text)
+        foreign = run(model, "--input", world / name)
+        assert (foreign.returncode, "no video that can be read" in foreign.stderr) == (2, True)
     same = run(model, "--input", video, "--out", video)
     assert (same.returncode, "overwrite the input" in same.stderr) == (2, True)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its windows need no DISPLAY")
+def test_a_window_without_a_screen_is_refused(world: Path) -> None:
+    """Before the model or the video is opened."""
+    env = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
+    done = run(world / "none.onnx", "--input", world / "both.mp4", "--show", env=env)
+    assert (done.returncode, "--out FILE writes the video instead" in done.stderr) == (3, True)
+
+
+def test_a_copy_of_a_foreign_file_is_upright_and_of_its_size(world: Path, tmp_path: Path) -> None:
+    from sign_etl.media.camera import Footage, own_copy
+
+    with Footage(str(own_copy(world / "turned.mp4", tmp_path))) as footage:
+        shapes = [frame.shape for _, frame in footage]
+    assert shapes == [(160, 96, 3)] * 6
 
 
 def test_a_phone_held_upright_is_turned(world: Path) -> None:
