@@ -65,6 +65,7 @@ TRANSFORMS.builtin(
     noise=f"{_HERE}:Noise",
     drop_points=f"{_HERE}:DropPoints",
     drop_frames=f"{_HERE}:DropFrames",
+    rotate_yaw="sign_etl.stream.transforms_pose_yaw:RotateYaw",
     temporal="sign_etl.stream.transforms_time:Temporal",
     speed="sign_etl.stream.transforms_time:Speed",
     time_warp="sign_etl.stream.transforms_time:TimeWarp",
