@@ -53,9 +53,10 @@ class Frames:
         height: H in pixels.
         width: W in pixels.
         clips: views of multi-view testing: an evaluation sees `clips` times T frames of a video,
-            clip after clip, and takes the mean of the outputs.
+            clip after clip, and takes the mean of what the task says of them.
         mean: of the channels in [0, 1], taken off before the model.
         std: what they are divided by afterwards.
+        spans: a batch tells where in its windows the signs are, see `sign_etl.stream.spans`.
     """
 
     frames: int
@@ -64,6 +65,7 @@ class Frames:
     clips: int = 1
     mean: Triple = (0.485, 0.456, 0.406)
     std: Triple = (0.229, 0.224, 0.225)
+    spans: bool = False
 
 
 @dataclass(frozen=True, slots=True)

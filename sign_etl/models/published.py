@@ -17,7 +17,7 @@ from torch import Tensor
 from sign_etl.core.errors import ConfigError
 from sign_etl.models import signvlm, unisign
 from sign_etl.models.clip_tower import DIGEST
-from sign_etl.models.slovo import from_torchvision, is_torchvision
+from sign_etl.models.slovo_names import from_torchvision, is_torchvision
 from sign_etl.models.video_mae_names import from_video_mae, is_video_mae
 
 _RENAMED = (

@@ -10,7 +10,6 @@ which torchvision has the blocks. `mvitv2-tiny` is for tests and small twins of 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 
 from sign_etl.core.errors import ConfigError
 from sign_etl.models.base import Frames, Inputs, ModelPlugin, expect
+from sign_etl.models.boundary import BoundaryHead
 from sign_etl.models.clips import of_length, square
 from sign_etl.models.vision import video_networks
 from sign_etl.schema.pipeline import Settings
@@ -52,8 +52,6 @@ I3D_BLOCKS = (3, 4, 6, 3)
 MVIT_STAGES = ((96, 1), (192, 2), (384, 11), (768, 2))
 """Width and blocks of the stages of MViTv2-S (Li et al. 2022, table 1); heads double each time."""
 TINY_STAGES = ((16, 1), (32, 1), (64, 1), (128, 1))
-HEADS = ("head.1.", "head.", "fc.", "classifier.1.")
-"""What torchvision's networks call their last layer."""
 
 
 class SlovoOptions(Settings):
@@ -69,6 +67,9 @@ class SlovoOptions(Settings):
     """Before the head."""
     drop_path: float = Field(default=0.2, ge=0, lt=1)
     """Chance that a clip skips the last block; for MViTv2 and Swin3D."""
+    boundary: bool = False
+    """A second head that draws where the sign begins and ends, for data whose clips are longer than
+    their signs; needs `data.view.spans`."""
 
 
 class VideoNet(nn.Module):
@@ -88,6 +89,7 @@ class VideoNet(nn.Module):
         self.backbone, width = backbone(options)
         self.dropout = nn.Dropout(options.dropout)
         self.head = nn.Linear(width, outputs)
+        self.boundary = BoundaryHead(width) if options.boundary else None
         nn.init.trunc_normal_(self.head.weight, std=0.02)
         nn.init.zeros_(self.head.bias)
 
@@ -96,15 +98,28 @@ class VideoNet(nn.Module):
         out: Tensor = self.backbone(of_length(frames, mask, self.frames).transpose(1, 2))
         return out.flatten(1)
 
-    def forward(self, frames: Tensor, mask: Tensor) -> Tensor:
+    def forward(
+        self, frames: Tensor, mask: Tensor, boundary: bool = False
+    ) -> Tensor | tuple[Tensor, Tensor]:
         """Class scores or embeddings (B, outputs).
 
         Args:
             frames: (B, T, 3, H, W), normalised.
             mask: (B, T) bool, True for real frames.
+            boundary: give begin and end of the sign too, (B, 2) shares of the window.
+
+        Raises:
+            ConfigError: `boundary` of a model that has not learned it.
         """
-        out: Tensor = self.head(self.dropout(self.features(frames, mask)))
-        return out
+        features = self.dropout(self.features(frames, mask))
+        out: Tensor = self.head(features)
+        if not boundary:
+            return out
+        if self.boundary is None:
+            raise ConfigError(
+                "this model draws no boundaries", hint="train it with `model.boundary: true`"
+            )
+        return out, self.boundary(features)
 
 
 def backbone(options: SlovoOptions) -> tuple[nn.Module, int]:
@@ -202,58 +217,6 @@ def _i3d(networks: Any) -> Any:
                 nn.init.kaiming_normal_(inflated.weight, mode="fan_out", nonlinearity="relu")
                 block.conv1[0] = inflated
     return net
-
-
-def from_torchvision(
-    state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]
-) -> dict[str, Tensor]:
-    """Weights of torchvision under our names.
-
-    A head of other classes is left out; tables of relative positions of MViTv2 are stretched where
-    the clips have another length or size.
-
-    Args:
-        state: a state dict of the same network.
-        wanted: of ours.
-
-    Returns:
-        Exactly the names of `wanted`.
-
-    Raises:
-        ConfigError: a name is unknown or missing, or a size is another one.
-    """
-    taken: dict[str, Tensor] = {}
-    for theirs, found in state.items():
-        name = theirs.removeprefix("module.")
-        head = next((lead for lead in HEADS if name.startswith(lead)), None)
-        ours = f"backbone.{name}" if head is None else f"head.{name.removeprefix(head)}"
-        if ours not in wanted:
-            raise ConfigError(
-                f"the weights have `{theirs}`, the model has no place for it",
-                hint="set `model.network` to the one that they are of",
-            )
-        target, tensor = wanted[ours], found
-        if head is not None:
-            same = tensor.numel() == target.numel()
-            tensor = tensor.reshape(target.shape) if same else target
-        elif re.search(r"\.rel_pos_[hwt]$", name) and len(tensor) != len(target):
-            line = tensor.float().T[None]
-            line = nn.functional.interpolate(line, size=len(target), mode="linear")
-            tensor = line[0].T.to(tensor.dtype)
-        if tensor.shape != target.shape:
-            raise ConfigError(
-                f"`{theirs}` has shape {tuple(tensor.shape)}, the model wants {tuple(target.shape)}"
-            )
-        taken[ours] = tensor
-    missing = sorted(name for name in wanted if name not in taken)
-    if missing:
-        raise ConfigError(f"the weights lack {len(missing)} parts, the first is `{missing[0]}`")
-    return taken
-
-
-def is_torchvision(wanted: Mapping[str, Tensor]) -> bool:
-    """Whether a model of ours is one of torchvision's behind our head."""
-    return any(name.startswith("backbone.") for name in wanted)
 
 
 class SlovoModel:

@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sign_etl.core.errors import ConfigError
-from sign_etl.stream.base import RngMaker, SampleError, SampleFacts, Use
+from sign_etl.stream.base import Arrays, MemberNames, RngMaker, SampleError, SampleFacts, Use
 from sign_etl.stream.index import Index
-from sign_etl.stream.pictures import NORMS, Box, Frame, Resize, named
+from sign_etl.stream.pictures import NORMS, Box, Frame, Resize, Scaler, named
 from sign_etl.stream.samplers import Numbers, Sampler, sampler
+from sign_etl.stream.signer_crop import SignerCrop, cut
+from sign_etl.stream.spans import SPAN, SpanColumns, read_spans, seen_of
 from sign_etl.stream.transforms_clip import ClipTransform, Look, clip_transforms
 from sign_etl.stream.video import MEMBER, Decoder, Pictures, Video, with_decord
 
@@ -34,6 +36,10 @@ class ClipView:
         augment: random transforms, for training.
         use: what it is for; `train` draws, `evaluate` gives all views, one after the other.
         decoder: `pyav`, or `decord`: the same pixels, slower.
+        scaler: `torch`, or `pillow`: nearly the same pixels, slower; see
+            `sign_etl.stream.pictures`.
+        signer: cut the signer out first, see `SignerCrop`; True for its defaults.
+        spans: tell where in the window the sign is, see `SpanColumns`; True for its defaults.
     """
 
     def __init__(
@@ -48,6 +54,9 @@ class ClipView:
         augment: Sequence[ClipTransform] = (),
         use: Use = "train",
         decoder: Decoder = "pyav",
+        scaler: Scaler = "torch",
+        signer: bool | Mapping[str, Any] = False,
+        spans: bool | Mapping[str, Any] = False,
     ) -> None:
         sides = (size, size) if isinstance(size, int) else tuple(size)
         if len(sides) != 2 or min(sides) < 1:
@@ -56,9 +65,12 @@ class ClipView:
             raise ConfigError("`views` begin at 1 and `crops` are 1 or 3")
         self.sampler, self.use, self.decoder = sampler, use, decoder
         self.size = (int(sides[0]), int(sides[1]))
-        self.frame = Frame(self.size, resize, short or max(self.size))
+        self.frame = Frame(self.size, resize, short or max(self.size), scaler)
         self.mean, self.std = _norm(normalise)
         self.augment = tuple(augment)
+        self.signer, self.spans = SignerCrop.of(signer), SpanColumns.of(spans)
+        self._spans: NDArray[np.float64] | None = None
+        self._spans_of = ""
         self._views = (views, crops)
         if views * crops > 1:
             if not sampler.frames:
@@ -103,51 +115,75 @@ class ClipView:
             "size": list(self.size),
             "resize": self.frame.resize,
             "short": self.frame.short,
+            "scaler": self.frame.scaler,
             "mean": list(self.mean),
             "std": list(self.std),
             "channels": "RGB",
             "views": self._views[0],
             "crops": self._views[1],
+            "signer": self.signer.policy() if self.signer else None,
+            "spans": self.spans.policy() if self.spans else None,
             "augment": [step.policy() for step in self.augment],
         }
 
-    def members(self, index: Index) -> tuple[str, ...]:
-        """`mp4` for each source."""
-        return (MEMBER,) * len(index.sources)
+    def members(self, index: Index) -> MemberNames:
+        """`mp4` for each source, and `BACKEND.npy` where the signer is cut out.
+
+        Raises:
+            ConfigError: a build lacks keypoints, or nobody says where signs begin.
+        """
+        if self.spans is not None and self._spans_of != index.dataset_hash:
+            self._spans, self._spans_of = read_spans(index, self.spans), index.dataset_hash
+        if self.signer is None:
+            return (MEMBER,) * len(index.sources)
+        return tuple((MEMBER, name) for name in self.signer.members(index))
 
     def lengths(self, index: Index) -> NDArray[np.int32]:
         """(N,) frames, of all views together."""
         return self.sampler.lengths(np.maximum(index.frames, 1)) * np.int32(self.clips)
 
-    def placeholder(self, index: Index) -> NDArray[Any]:
+    def placeholder(self, index: Index) -> Arrays:
         """One black picture."""
-        return np.zeros((1, *self.size, 3), np.uint8)
+        black = np.zeros((1, *self.size, 3), np.uint8)
+        return {"clip": black, SPAN: np.zeros((1, 4), np.float32)} if self.spans else black
 
-    def read(self, data: bytes, facts: SampleFacts, rng: RngMaker) -> NDArray[Any]:
-        """(T, H, W, 3) uint8.
+    def read(self, data: bytes | tuple[bytes, ...], facts: SampleFacts, rng: RngMaker) -> Arrays:
+        """(T, H, W, 3) uint8; with `spans` a `clip` of them, and (V, 4) for V windows of it.
 
         Raises:
             SampleError: no video, or another number of frames than the index has.
         """
-        with Video(data) as video:
+        film, *keypoints = (data,) if isinstance(data, bytes) else data
+        with Video(film) as video:
             if facts.frames and video.frames != facts.frames:
                 raise SampleError("schema", MEMBER)
-            if self.use != "train":
+            width, height, square = video.width, video.height, None
+            if self.signer is not None:
+                square = self.signer.square(keypoints[0], facts, width, height)
+                width = height = square.side
+            look = Look(width, height, self.size)
+            if self.use == "train":
+                for step in self.augment:
+                    look = step.prepare(look, rng)
+                windows = [self._chosen(video.frames, look.speed, rng)]
+            else:
                 windows = self.sampler.views(video.frames, self.clips // self._crops)
-                boxes = self.frame.boxes(video.width, video.height, self._crops)
-                return self._cut(self._take(video, data, windows), windows, boxes)
-            look = Look(video.width, video.height, self.size)
-            for step in self.augment:
-                look = step.prepare(look, rng)
-            chosen = self._chosen(video.frames, look.speed, rng)
-            pictures = self._take(video, data, [chosen])
-            boxes = [look.box] if look.box else self.frame.boxes(video.width, video.height)
-            clip = self._cut(pictures, [chosen], boxes)
+            boxes = [look.box] if look.box else self.frame.boxes(width, height, self._crops)
+            pictures = self._take(video, film, windows)
+        if square is not None:
+            pictures = {number: cut(each, square) for number, each in pictures.items()}
+        clip: NDArray[Any] = self._cut(pictures, windows, boxes)
         if look.mirrored:
             clip = np.ascontiguousarray(clip[:, :, ::-1])
-        for step in self.augment:
-            clip = step(clip, rng)
-        return clip
+        if self.use == "train":
+            for step in self.augment:
+                clip = step(clip, rng)
+        return clip if self._spans is None else {"clip": clip, SPAN: self._seen(windows, facts)}
+
+    def _seen(self, windows: Sequence[Numbers], facts: SampleFacts) -> NDArray[np.float32]:
+        assert self._spans is not None
+        span = self._spans[facts.id] * facts.fps
+        return np.stack([seen_of(window, span) for window in windows for _ in range(self._crops)])
 
     @property
     def _crops(self) -> int:
@@ -176,8 +212,8 @@ class ClipView:
             for box in boxes
         ]
         for window in windows:
-            for cut in made:
-                parts += [cut[number] for number in window.tolist()]
+            for ready in made:
+                parts += [ready[number] for number in window.tolist()]
         return np.stack(parts)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sign_etl.core.errors import ConfigError, VerifyError, near_miss
+from sign_etl.schema.feature_set import FEATURES, feature_member, is_features
 from sign_etl.stream.base import RngMaker, SampleError, SampleFacts, Use
 from sign_etl.stream.index import Index
 from sign_etl.stream.npy import decode_npy
@@ -22,7 +23,8 @@ class FeatView:
     """Features (T, D).
 
     Args:
-        features: name of their member, without `.npy`.
+        features: name of the set, as in the pipeline's `features:`; in shards of others the name
+            of the member without `.npy`.
         sampler: which time steps, see `sign_etl.stream.samplers`; default all.
         use: what it is for; only `train` draws.
     """
@@ -51,7 +53,7 @@ class FeatView:
     @property
     def member(self) -> str:
         """Name of the member."""
-        return f"{self.features}{NPY}"
+        return feature_member(self.features)
 
     def policy(self) -> dict[str, Any]:
         """All settings."""
@@ -64,11 +66,17 @@ class FeatView:
         Raises:
             ConfigError: no sample has it.
         """
-        if self.member not in index.members:
-            known = tuple(name.removesuffix(NPY) for name in index.members if name.endswith(NPY))
-            hint = near_miss(self.features, known) or f"there are {', '.join(known) or 'none'}"
-            raise ConfigError(f"the data have no features `{self.features}`", hint=hint)
-        return (self.member,) * len(index.sources)
+        return (self._found(index),) * len(index.sources)
+
+    def _found(self, index: Index) -> str:
+        for member in (self.member, f"{self.features}{NPY}"):
+            if member in index.members:
+                return member
+        arrays = [name for name in index.members if name.endswith(NPY)]
+        ours = [name.removesuffix(FEATURES) for name in arrays if is_features(name)]
+        known = tuple(ours or (name.removesuffix(NPY) for name in arrays))
+        hint = near_miss(self.features, known) or f"there are {', '.join(known) or 'none'}"
+        raise ConfigError(f"the data have no features `{self.features}`", hint=hint)
 
     def lengths(self, index: Index) -> NDArray[np.int32]:
         """(N,) time steps, at most one for a frame."""
@@ -101,8 +109,7 @@ class FeatView:
         Raises:
             ConfigError: its features cannot be read.
         """
-        self.members(index)
-        columns = index.members[self.member]
+        columns = index.members[self._found(index)]
         row = int(np.flatnonzero(columns.size_bytes >= 0)[0])
         shard = int(index.shard[row])
         storage = Storage(index.sources)

@@ -230,7 +230,7 @@ class ModelTask:
         return inputs(batch, self.facts)
 
     def scores(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Outputs (B, outputs) of an evaluation: the mean over the clips of multi-view testing."""
+        """Outputs (B, outputs) of an evaluation: `joined` over the clips of multi-view testing."""
         values, mask = self.inputs(batch)
         given = self.facts.inputs
         clips = values.shape[1] // given.frames if isinstance(given, Frames) and given.frames else 1
@@ -239,7 +239,11 @@ class ModelTask:
         apart = [part.chunk(clips, dim=1) for part in (values, mask)]
         # One clip of each video at a time: all of them together would take `clips` times the room.
         found = [model(*pair).float() for pair in zip(*apart, strict=True)]
-        return torch.stack(found).mean(0)
+        return self.joined(torch.stack(found))
+
+    def joined(self, views: Tensor) -> Tensor:
+        """Outputs (B, outputs) of a video, from those of its views (V, B, outputs): their mean."""
+        return views.mean(0)
 
 
 def need_view(model: ModelPlugin, facts: DataFacts) -> None:

@@ -29,6 +29,8 @@ MOST_FRAMES = 4096
 """Longest clip of an exported model, unless it has learned fewer positions."""
 
 Tensors: TypeAlias = dict[str, Tensor]
+Said: TypeAlias = Tensor | tuple[Tensor, ...]
+"""What a model says: one output, or several."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ class Outside:
         input: which of the inputs.
         kind: layout of what goes in; None where it is not known.
         example: inputs for a clip of so many frames.
-        truth: what the run's own model says, by the way of an evaluation.
+        truth: what the run's own model says, by the way of an evaluation; a tuple where it has
+            several outputs.
         longest: frames that it can take.
         lengths: of the clips on which it is compared; none for the usual ones.
     """
@@ -49,7 +52,7 @@ class Outside:
     input: Input
     kind: Layout | None
     example: Callable[[int], Tensors]
-    truth: Callable[[Tensors], Tensor]
+    truth: Callable[[Tensors], Said]
     longest: int
     lengths: tuple[int, ...] = ()
 
@@ -71,13 +74,13 @@ def outside(trained: Trained, input: Input, source: str | None = None) -> Outsid
         face.module.eval()
         shown = frames_face(face, trained.inputs, input, trained.config.task.name)
         return Outside(
-            shown, input, None, lambda n: drawn(shown, n), lambda x: said(model, x),
+            shown, input, None, lambda n: drawn(shown, n), lambda x: said(model, x, shown.outputs),
             trained.inputs.frames, TURNS,
         )  # fmt: skip
     if list(face.example) != ["points", "mask"]:
         raise ConfigError(f"a model of the task `{trained.config.task.name}` cannot be exported")
     face.module.eval()
-    output_shape(face)
+    output_shapes(face)
     longest = _longest(trained.model)
     kind = LAYOUTS.get(trained.layout)
     if input == "keypoints":
@@ -146,15 +149,20 @@ def _source_layout(trained: Trained) -> str:
     return str(options.get("layout") or options.get("source_layout") or trained.layout)
 
 
-def output_shape(face: Exportable) -> tuple[int, ...]:
-    """Of the output for the example.
+def parts(found: Said) -> tuple[Tensor, ...]:
+    """The outputs of a model, also where it is one."""
+    return found if isinstance(found, tuple) else (found,)
+
+
+def output_shapes(face: Exportable) -> list[tuple[int, ...]]:
+    """Of the outputs for the example.
 
     Raises:
         ConfigError: the model takes something else.
     """
     try:
         with torch.no_grad():
-            return tuple(face.module(*face.example.values()).shape)
+            return [tuple(each.shape) for each in parts(face.module(*face.example.values()))]
     except TypeError:
         raise ConfigError("the model takes more than points and a mask, so it stays here") from None
 

@@ -2,7 +2,7 @@
 
 | input | shape | gives |
 |---|---|---|
-| `clip` | `frames` (batch, T, 3, H, W), normalised | what the model gives |
+| `clip` | `frames` (batch, T, 3, H, W), normalised | what the model gives, all outputs |
 | `views` | `input` (batch, views, 3, T, H, W), normalised | mean probabilities of the views |
 
 The second one is the signature of the files that were published with Slovo, so that their programs
@@ -10,6 +10,8 @@ run it.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -35,11 +37,11 @@ class Plain(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, frames: Tensor) -> Tensor:
-        """The model's output for frames (B, T, 3, H, W), all of them real."""
+    def forward(self, frames: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """The model's outputs for frames (B, T, 3, H, W), all of them real."""
         # Made of the frames, so that the number of clips stays free.
         mask = torch.ones_like(frames[:, :, 0, 0, 0], dtype=torch.bool)
-        out: Tensor = self.model(frames, mask)
+        out: Tensor | tuple[Tensor, ...] = self.model(frames, mask)
         return out
 
 
@@ -57,7 +59,8 @@ class Views(nn.Module):
     def forward(self, views: Tensor) -> Tensor:
         """Mean probabilities (B, classes) of views (B, V, 3, T, H, W)."""
         shape = views.shape
-        scores = self.plain(views.flatten(0, 1).transpose(1, 2))
+        found = self.plain(views.flatten(0, 1).transpose(1, 2))
+        scores = found[0] if isinstance(found, tuple) else found
         apart = scores.softmax(-1).reshape(shape[0], shape[1], -1)
         mean: Tensor = apart.mean(1)
         return mean
@@ -113,10 +116,21 @@ def drawn(face: Exportable, turn: int) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def said(model: nn.Module, inputs: dict[str, Tensor]) -> Tensor:
-    """What the run's own model says, clip by clip, by the way of an evaluation."""
+def said(
+    model: nn.Module, inputs: dict[str, Tensor], outputs: Sequence[str] = ("output",)
+) -> Tensor | tuple[Tensor, ...]:
+    """What the run's own model says, clip by clip, by the way of an evaluation.
+
+    Args:
+        model: of the run.
+        inputs: see the table.
+        outputs: names of the outputs of the file; with two of them the model draws boundaries.
+    """
     if "frames" in inputs:
         frames = inputs["frames"]
+        if len(outputs) > 1:
+            pairs = [model(clip[None], _all(clip[None]), boundary=True) for clip in frames]
+            return tuple(torch.cat(each) for each in zip(*pairs, strict=True))
         return torch.cat([_one(model, clip[None]) for clip in frames])
     videos = inputs["input"].transpose(2, 3)
     means = [
@@ -127,5 +141,9 @@ def said(model: nn.Module, inputs: dict[str, Tensor]) -> Tensor:
 
 
 def _one(model: nn.Module, frames: Tensor) -> Tensor:
-    out: Tensor = model(frames, torch.ones(frames.shape[:2], dtype=torch.bool))
+    out: Tensor = model(frames, _all(frames))
     return out
+
+
+def _all(frames: Tensor) -> Tensor:
+    return torch.ones(frames.shape[:2], dtype=torch.bool)

@@ -29,7 +29,7 @@ from sign_etl.schema.exported import (
     to_metadata,
 )
 from sign_etl.tasks.base import Exportable
-from sign_etl.tasks.outside import Outside, Tensors, output_shape
+from sign_etl.tasks.outside import Outside, Tensors, output_shapes, parts
 from sign_etl.tasks.seen import policy_of
 from sign_etl.tasks.trained import Trained
 
@@ -120,7 +120,7 @@ def torchscript_file(shown: Outside, trained: Trained) -> tuple[bytes, ExportedM
     def run(inputs: Arrays) -> list[NDArray[Any]]:
         with torch.no_grad():
             out = script(*(torch.from_numpy(each) for each in inputs.values()))
-        return [out.numpy()]
+        return [each.numpy() for each in parts(out)]
 
     with _quiet():
         record = described(shown, trained, "torchscript", held_against(shown, run))
@@ -143,19 +143,23 @@ def held_against(shown: Outside, runner: Runner) -> ParityRecord:
     worst, lengths = 0.0, shown.lengths or usual
     for frames in lengths:
         inputs = shown.example(frames)
-        wanted = shown.truth(inputs).numpy()
-        [found] = runner({name: each.numpy() for name, each in inputs.items()})
-        gap = np.abs(found - wanted)
-        if found.shape != wanted.shape or not bool(
-            (gap <= np.maximum(MOST_ABS, MOST_RELATIVE * np.abs(wanted))).all()
-        ):
-            by = f"{gap.max():.2g}" if found.shape == wanted.shape else "their shape"
-            raise VerifyError(
-                f"the exported model differs from torch by {by} on a clip of {frames} frames",
-                hint="nothing was written; please report it with the run's config.yaml",
-            )
-        worst = max(worst, float(gap.max()))
+        truth = [each.numpy() for each in parts(shown.truth(inputs))]
+        outputs = runner({name: each.numpy() for name, each in inputs.items()})
+        for found, wanted in zip(outputs, truth, strict=True):
+            worst = max(worst, _gap(found, wanted, frames))
     return ParityRecord(frames=tuple(lengths), max_abs=worst)
+
+
+def _gap(found: NDArray[Any], wanted: NDArray[Any], frames: int) -> float:
+    same = found.shape == wanted.shape
+    gap = np.abs(found - wanted) if same else np.full(1, np.inf)
+    if not same or not bool((gap <= np.maximum(MOST_ABS, MOST_RELATIVE * np.abs(wanted))).all()):
+        by = f"{gap.max():.2g}" if same else "their shape"
+        raise VerifyError(
+            f"the exported model differs from torch by {by} on a clip of {frames} frames",
+            hint="nothing was written; please report it with the run's config.yaml",
+        )
+    return float(gap.max())
 
 
 def described(
@@ -167,7 +171,8 @@ def described(
     pictures = isinstance(trained.inputs, Frames)
     face = shown.face if pictures else trained.task.export(trained.model)
     # (batch, numbers), or (batch, frames, numbers)
-    _, *between, width = output_shape(face)
+    shapes = output_shapes(face)
+    between = shapes[0][1:-1]
     many = pictures or shown.input == "batch"
     lead = ("batch" if many else 1, *("frames" for _ in between))
     return ExportedModel(
@@ -181,14 +186,14 @@ def described(
         input=shown.input,
         inputs=tuple(_tensor(shown.face, name) for name in shown.face.example),
         outputs=tuple(
-            TensorRecord(name=name, type="float32", shape=(*lead, width))
-            for name in shown.face.outputs
+            TensorRecord(name=name, type="float32", shape=(*lead, shape[-1]))
+            for name, shape in zip(shown.face.outputs, shapes, strict=True)
         ),
         layout=kind.name if kind is not None else "",
         points=kind.points if kind is not None else (),
         channels=("red", "green", "blue") if pictures else _channels(shown, trained, face),
         labels=trained.labels,
-        preprocessing=policy_of(trained.view)
+        preprocessing={**policy_of(trained.view), "fps": facts.get("fps", 0.0)}
         if pictures
         else config.data.view.model_dump(mode="json"),
         preprocessing_in_graph=raw,

@@ -36,7 +36,8 @@ def inputs_of(view: View, index: Index) -> Inputs:
 def frames_of(view: ClipView) -> Frames:
     """What a clip view gives; it needs no data to know."""
     height, width = view.size
-    return Frames(view.frames, height, width, view.clips, view.mean, view.std)
+    spans = view.spans is not None
+    return Frames(view.frames, height, width, view.clips, view.mean, view.std, spans)
 
 
 def crops_of(view: CropView, shape: tuple[int, ...]) -> Crops:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 import sign_etl
@@ -210,10 +211,17 @@ def data_facts(index: Index, task: Task, config: TrainConfig) -> dict[str, Any]:
         "labels": list(index.labels),
         "sources": [_source_facts(source) for source in index.sources],
         "preprocessing": policy_of(make_view(config, train=False)),
+        "fps": _usual_fps(index),
         "parameters": parameters,
         "sign_etl": sign_etl.__version__,
         "torch": torch.__version__,
     }
+
+
+def _usual_fps(index: Index) -> float:
+    """Frame rate of most clips, 0 where nothing tells it."""
+    told = index.fps[index.fps > 0]
+    return float(round(float(np.median(told)), 3)) if len(told) else 0.0
 
 
 def _source_facts(source: Source) -> dict[str, Any]:

@@ -257,7 +257,7 @@ POLL = """new Promise((done) => {
 })"""
 
 
-def wait_until(page: Page, states: tuple[str, ...], seconds: float = 60) -> str:
+def wait_until(page: Page, states: tuple[str, ...], seconds: float = 240) -> str:
     """What the page says once it is in one of the states; its first visit loads it twice."""
     script = (
         "[document.documentElement.dataset.state, document.getElementById('state')?.textContent,"

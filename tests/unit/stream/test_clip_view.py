@@ -20,7 +20,7 @@ from sign_etl.stream.base import VIEWS, SampleError, SampleFacts, SampleRng
 from sign_etl.stream.clip_view import ClipView
 from sign_etl.stream.index import open_index
 from sign_etl.stream.loader import Stream
-from sign_etl.stream.pictures import GREY, NORMS, Frame, resized
+from sign_etl.stream.pictures import GREY, NORMS, Frame, resized, resized_by_torch
 from sign_etl.stream.plan import Batching
 from sign_etl.stream.samplers import SAMPLERS, sampler
 from sign_etl.stream.transforms_clip import CLIP_TRANSFORMS, Look, clip_transforms
@@ -203,10 +203,63 @@ def test_resize_policies() -> None:
         Frame((30, 30), "short-side", 20)
 
 
+@pytest.mark.parametrize("box", [(0, 0, 96, 64), (16, 0, 80, 64), (30, 20, 40, 28)])
+@pytest.mark.parametrize("size", [(32, 32), (24, 40), (90, 70)])
+def test_both_scalers_agree_on_whole_pixels(
+    box: tuple[int, int, int, int], size: tuple[int, int]
+) -> None:
+    """Within a level of 255, where Pillow sees nothing beyond the box; and in any memory order."""
+    left, top, right, bottom = box
+    source = np.random.default_rng(0).integers(0, 256, (TALL, WIDE, 3), np.uint8)
+    ours = resized_by_torch(source, box, *size)
+    inside = source[top:bottom, left:right]
+    theirs = resized(inside, (0, 0, right - left, bottom - top), *size)
+    assert ours.shape == theirs.shape == (size[1], size[0], 3)
+    assert ours.dtype == np.uint8
+    assert np.abs(ours.astype(int) - theirs).max() <= 1
+    wide = np.zeros((TALL, WIDE + 8, 3), np.uint8)
+    wide[:, :WIDE] = source
+    assert np.array_equal(resized_by_torch(wide[:, :WIDE], box, *size), ours)
+
+
+def test_torch_takes_the_nearest_whole_pixels() -> None:
+    source = np.random.default_rng(0).integers(0, 256, (TALL, WIDE, 3), np.uint8)
+    for box, whole in (
+        ((10.4, 0.0, 42.4, 64.0), (10, 0, 42, 64)),
+        ((-0.3, 3.6, 20.0, 30.6), (0, 4, 20, 31)),
+        ((90.0, 0.0, 99.0, 64.0), (87, 0, 96, 64)),
+        ((5.0, 5.0, 5.2, 5.2), (5, 5, 6, 6)),
+    ):
+        found = resized_by_torch(source, box, 16, 16)
+        assert np.array_equal(found, resized_by_torch(source, whole, 16, 16)), box
+
+
+def test_the_scaler_stands_in_the_policy(clip: bytes) -> None:
+    rule = {"name": "circle", "frames": 3, "stride": 4}
+    found = {}
+    for options in ({}, {"scaler": "torch"}, {"scaler": "pillow"}):
+        view = ClipView.for_recipe(
+            {"sampler": rule, "size": 32, **options}, augment=[], noise=0, use="evaluate"
+        )
+        name = view.policy()["scaler"]
+        assert name == options.get("scaler", "torch")
+        found[name] = view.read(clip, facts(LONG), rng())
+    whole = every(clip)
+    [windows] = sampler(rule).views(LONG, 1)
+    expected = {
+        "torch": [resized_by_torch(whole[n], (16, 0, 80, 64), 32, 32) for n in windows],
+        "pillow": [resized(whole[n], (16, 0, 80, 64), 32, 32) for n in windows],
+    }
+    for name, pictures in expected.items():
+        assert np.array_equal(found[name], np.stack(pictures)), name
+    with pytest.raises(ConfigError, match="scaler"):
+        ClipView(sampler(rule), scaler="opencv")  # type: ignore[arg-type]
+
+
 def test_an_evaluation_sees_all_views_one_after_the_other(clip: bytes) -> None:
     whole = every(clip)
     rule = {"name": "circle", "frames": 3, "stride": 4}
-    options = {"sampler": rule, "size": 32, "views": 2, "crops": 3}
+    options = {"sampler": rule, "size": 32, "views": 2, "crops": 3, "scaler": "pillow"}
     view = ClipView.for_recipe(options, augment=[], noise=0, use="evaluate")
     assert (view.frames, view.clips) == (3, 6)
     found = view.read(clip, facts(LONG), rng())

@@ -85,9 +85,10 @@ def test_pictures_are_normalised_and_padding_is_nothing() -> None:
     assert (normalised(grey, (0, 0, 0), (1, 1, 1)) == 1).all()
 
 
-def test_an_evaluation_takes_the_mean_of_its_views() -> None:
+@pytest.mark.parametrize("average", ["probabilities", "scores"])
+def test_an_evaluation_takes_the_mean_of_its_views(average: str) -> None:
     torch.manual_seed(0)
-    ready, several = task(), task(clips=3)
+    ready, several = task(), task(clips=3, average=average)
     net = ready.build().eval()
     given = batch(3 * LENGTH)
     found = several.predict(net, given)["logits"]
@@ -97,7 +98,23 @@ def test_an_evaluation_takes_the_mean_of_its_views() -> None:
         part = given.views["clip"][:, turn * LENGTH : (turn + 1) * LENGTH]
         one = replace(given, views={"clip": part}, masks={"clip": given.masks["clip"][:, :LENGTH]})
         apart.append(ready.predict(net, one)["logits"])
-    torch.testing.assert_close(found, torch.stack(apart).mean(0))
+    if average == "scores":
+        torch.testing.assert_close(found, torch.stack(apart).mean(0))
+    else:
+        torch.testing.assert_close(found.exp(), torch.stack(apart).softmax(-1).mean(0))
+
+
+def test_a_sure_view_does_not_outvote_two_unsure_ones() -> None:
+    """By hand: views say 8 against 0 for `a`, then 0 against 2 for `b`, twice, `c` far below."""
+    views = torch.tensor([[[8.0, 0, -99]], [[0.0, 2, -99]], [[0.0, 2, -99]]])
+    # Scores: 8 / 3 against 4 / 3. Probabilities of `a`: 0.99966, 0.11920, 0.11920.
+    assert task(average="scores").joined(views).argmax(1).tolist() == [0]
+    found = task().joined(views)
+    assert found.argmax(1).tolist() == [1]
+    wanted = [(0.999665 + 2 * 0.119203) / 3, (0.000335 + 2 * 0.880797) / 3, 0.0]
+    torch.testing.assert_close(found.exp()[0], torch.tensor(wanted), atol=1e-5, rtol=0)
+    with pytest.raises(ValueError, match="average"):
+        TASK.options({"average": "votes"})
 
 
 @pytest.mark.parametrize("options", [{"mixup": 0.8}, {"cutmix": 1.0}, {"mixup": 0.8, "cutmix": 1}])
