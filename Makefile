@@ -76,9 +76,10 @@ schemas: $(READY) ## write the published contracts in schemas/ anew
 docs: $(READY) ## write the README's table of data sets anew
 	$(BIN)/python -m sign_etl.app.docs README.md
 
-screenshots: demo ## draw the pictures of the README anew
+screenshots: $(READY) demo ## draw the pictures of the README and of docs/gallery.md anew
 	mkdir -p $(PICTURES)
 	$(BIN)/sign-etl show demo-build --clips 3 --frames 2 --out $(PICTURES)/demo.png
+	$(BIN)/python tests/support/screenshots.py demo-build docs/pictures
 
 pins: $(VENV)/.uv constraints/held.txt ## resolve the constraints anew (newest versions that work together)
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \

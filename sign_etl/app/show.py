@@ -36,7 +36,7 @@ def show(
     Args:
         build: the build folder, or one shard in it: then only its clips are shown.
         out: the PNG, or a film of one clip where it ends with `.mp4` or `.gif`; in a folder, a
-            PNG is named after the build.
+            PNG is named after what it shows: `BUILD.png`, `KEY.png`, `BUILD-timeline.png`.
         key: show this clip alone and large.
         clips: how many clips otherwise, spread over splits and labels.
         frames: frames of each clip; default 6, and 12 for one clip.
@@ -49,12 +49,16 @@ def show(
     Raises:
         UsageError: no build, no such clip or backend, nothing to show.
         VerifyError: the build is unfinished or damaged.
+
+    Example:
+        >>> show(Path("demo-build"), out=Path("sheet.png"), clips=1, frames=2).name
+        'sheet.png'
     """
     frames = (CLIP_FRAMES if key else SHEET_FRAMES) if frames is None else frames
     if clips < 1 or frames < 1:
-        raise UsageError("nothing to show: --clips and --frames begin at 1")
+        raise UsageError("nothing to show", hint="--clips and --frames begin at 1")
     folder, shard = _build_and_shard(build)
-    target = out / f"{folder.name or 'build'}.png" if out.is_dir() else out
+    target = out / _file_name(folder, key, timeline) if out.is_dir() else out
     if target.suffix.lower() not in (*FILMS, ".png", ""):
         raise UsageError(
             f"nothing is drawn as {target.suffix}", hint="name it .png, or .mp4 or .gif for a film"
@@ -98,6 +102,11 @@ def show_lines(
     Raises:
         UsageError: no build, no such clip or backend.
         VerifyError: the build is unfinished or damaged.
+
+    Example:
+        >>> lines = list(show_lines(Path("demo-build"), columns=60, clips=1, colour=False))
+        >>> len(lines) > 1
+        True
     """
     from sign_etl.viz.pose_timeline import lanes, timeline_lines
     from sign_etl.viz.strip import label_of
@@ -126,6 +135,11 @@ def _build_and_shard(path: Path) -> tuple[Path, str | None]:
         return path, None
     where = path.absolute()
     return where.parent.parent, f"{where.parent.name}/{where.name}"
+
+
+def _file_name(build: Path, key: str | None, timeline: bool) -> str:
+    """So that a picture of one kind is not written over one of another."""
+    return f"{key or build.name or 'build'}{'-timeline' if timeline else ''}.png"
 
 
 def _rows(build: Build, backends: tuple[str, ...]) -> tuple[str | None, ...]:
@@ -243,7 +257,7 @@ def _sheet(build: Build, rows: tuple[str | None, ...], keys: list[str], frames: 
 
 def _subtitle(build: Build) -> str:
     splits = ", ".join(f"{name} {count:,}" for name, count in build.splits.items())
-    clips = f"{len(build):,} clips ({splits})"
+    clips = f"{len(build):,} clip{'' if len(build) == 1 else 's'} ({splits})"
     layouts = [f"{name} ({pose.layout})" for name, pose in build.manifest.poses.items()]
     manifest = build.manifest
     language = [] if manifest.language == "und" else [manifest.language]

@@ -151,8 +151,8 @@ def revoke(
     """Take sources or clips out of a build for good.
 
     Only their shards are written anew. Ledger and lock keep a tombstone, the store loses what was
-    made of them, and no later `ingest` brings them back. The build's report page goes; pictures,
-    exports and copies elsewhere are yours to remove.
+    made of them, and no later `ingest` brings them back. The build's report page goes, its card is
+    written anew; pictures, exports and copies elsewhere are yours to remove.
     """
     from sign_etl.app.revoke import revoke
     from sign_etl.schema.lineage_replies import Revoke
@@ -163,6 +163,7 @@ def revoke(
     reply = Revoke(
         build=str(build),
         clips=revoked.keys,
+        already=revoked.already,
         shards=revoked.shards,
         store_objects=revoked.objects,
         copies=revoked.copies,
@@ -171,8 +172,14 @@ def revoke(
     )
     out.data(reply.to_json(), schema=reply.command)
     out.names(reply.clips)
+    clips = count_text(len(reply.clips), "clip")
+    if len(reply.already) == len(reply.clips):
+        told = f"{clips} {'was' if len(reply.clips) == 1 else 'were'} out of {build} already"
+    else:
+        told = f"{clips} out of {build}"
+        told += f", {len(reply.already):,} of them before" if reply.already else ""
     out.text(
-        f"{count_text(len(reply.clips), 'clip')} out of {build}: "
+        f"{told}: "
         f"{count_text(len(reply.shards), 'shard')} written anew, "
         f"{count_text(reply.store_objects, 'file')} dropped from the store"
     )

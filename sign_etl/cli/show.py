@@ -38,7 +38,9 @@ def show(
     out_path: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", help="The PNG; default NAME.png here; .mp4 or .gif: a film of a clip."
+            "--out",
+            "-o",
+            help="The PNG; default named after what it shows; .mp4 or .gif: a film of a clip.",
         ),
     ] = None,
     key: Annotated[str | None, typer.Option("--key", help="Only this clip.")] = None,
@@ -74,7 +76,10 @@ def show(
     path = out_path or Path.cwd()
     if is_run(build):
         if terminal or timeline or key is not None:
-            raise UsageError("a run has no clips: its curves are drawn")
+            raise UsageError(
+                "a run has no clips: its curves are drawn",
+                hint="leave --terminal, --timeline and --key out",
+            )
         picture = show_run(build, path)
     elif terminal:
         _show_here(out, build, key, clips, tuple(backend or ()))

@@ -33,7 +33,7 @@ def card(selection: Selection, exporter: Exporter, notes: Sequence[str]) -> str:
         "Videos": "yes" if selection.video else "no",
         "Build": f"plan {manifest.plan[:12]}, recipe {manifest.recipe} {manifest.recipe_version}",
     }
-    rows = [f"| {name} | {_cell(value)} |" for name, value in facts.items() if value]
+    rows = [f"| {name} | {cell(value)} |" for name, value in facts.items() if value]
     said = [f"* {note}." for note in notes]
     lost = [f"* The format has no place for {exporter.lost}."] if exporter.lost else []
     return "\n".join(
@@ -68,5 +68,6 @@ def _keypoints(selection: Selection) -> str:
     return f"{selection.layout} of {selection.backend} {version}"
 
 
-def _cell(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").split())
+def cell(text: str) -> str:
+    """A text of strangers as it may stand in a cell of a table: one line, no mark-up of its own."""
+    return " ".join(text.replace("|", "\\|").replace("<", "&lt;").split())

@@ -3,7 +3,7 @@
     croissant.json      index.parquet, ledger.parquet, labels.json: copies of those of the build
 
 Every file of the build stands in it with its sha256; the shards are named by their places in the
-build, so the two belong together: put `croissant.json` into the build folder to pass it on. The
+build, so the two belong together: every build has the same `croissant.json` in its folder. The
 records are the rows of the index.
 """
 
@@ -143,7 +143,8 @@ def describe(manifest: ManifestRecord, licence: str) -> dict[str, Any]:
         "conformsTo": CONFORMS,
         "name": manifest.name,
         "description": (
-            f"{clips:,} clips of the data set {manifest.dataset} as WebDataset shards"
+            f"{clips:,} clip{'' if clips == 1 else 's'} of the data set {manifest.dataset} as "
+            "WebDataset shards"
             + (f" with keypoints of {layouts}" if layouts else "")
             + ", built by sign-etl."
         ),

@@ -8,30 +8,12 @@ The tables are those of the format `parquet`.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
 
-from sign_etl.export.base import Selection, VideoUse, Written, renamed
+from sign_etl.export.base import Selection, VideoUse, Written
+from sign_etl.export.hub_head import hub_head, hub_splits
 from sign_etl.export.parquet import write_tables
-
-SPLITS: Final = {"val": "validation", "dev": "validation"}
-_NO_WORD: Final = re.compile(r"\W")
-"""What the names of splits may not hold there."""
-_LICENCES: Final = frozenset(
-    {
-        *("apache-2.0", "cc0-1.0", "mit", "odbl", "pddl"),
-        *(
-            f"cc-by{rest}-{version}"
-            for rest in ("", "-sa", "-nc", "-nc-sa", "-nd", "-nc-nd")
-            for version in ("2.0", "3.0", "4.0")
-        ),
-    }
-)
-"""Names that the hub knows; any other licence is `other`, with its name and address beside it."""
-_SIZES: Final = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,36 +34,13 @@ class HuggingFace:
 
     def write(self, selection: Selection, folder: Path) -> Written:
         """See `Exporter`."""
-        plain = {split: _NO_WORD.sub("_", split) for split in selection.splits}
-        names = renamed(selection.splits, plain | SPLITS)
+        names = hub_splits(selection.splits)
         clips = write_tables(selection, folder, names)
-        return Written(clips, head=_head(selection, names))
+        files = {name: f"data/{name}-*.parquet" for name in names.values()}
+        manifest = selection.build.manifest
+        requested = sum(manifest.splits[split] for split in selection.splits)
+        head = hub_head(manifest, selection.rights.licence, requested, files)
+        return Written(clips, head=head)
 
 
 FORMAT = HuggingFace()
-
-
-def _head(selection: Selection, names: Mapping[str, str]) -> str:
-    import yaml
-
-    manifest = selection.build.manifest
-    clips = sum(manifest.splits[split] for split in selection.splits)
-    files = [{"split": name, "path": f"data/{name}-*.parquet"} for name in names.values()]
-    said = {
-        **_licence(selection.rights.licence, manifest.homepage),
-        **({"language": [manifest.language]} if manifest.language != "und" else {}),
-        "pretty_name": manifest.name,
-        "tags": ["sign-language", "pose", "keypoints"],
-        "size_categories": [next((name for limit, name in _SIZES if clips < limit), "100K<n<1M")],
-        "configs": [{"config_name": "default", "data_files": files}],
-    }
-    text = yaml.safe_dump(said, sort_keys=False, allow_unicode=True, width=1000)
-    return f"---\n{text}---\n\n"
-
-
-def _licence(licence: str, homepage: str) -> dict[str, Any]:
-    known = licence.lower().replace(" ", "-")
-    if known in _LICENCES:
-        return {"license": known}
-    link = {"license_link": homepage} if homepage else {}
-    return {"license": "other", "license_name": licence, **link}

@@ -1,4 +1,4 @@
-"""The shards of a build as they are, or without their videos: for readers of WebDataset tars."""
+"""The shards of a build as they are, or without videos: for readers of WebDataset tars."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from sign_etl.core.canonical import CHUNK_BYTES
 from sign_etl.core.errors import VerifyError
 from sign_etl.export.base import Selection
 from sign_etl.reader import Sample
+from sign_etl.schema.feature_set import is_features
 
 BLOCK: Final = 512
 VIDEO: Final = "mp4"
@@ -55,7 +56,8 @@ def write_shards(selection: Selection, folder: Path) -> Iterator[WrittenShard]:
         samples = tuple(group)
         path = folder / shard
         path.parent.mkdir(parents=True, exist_ok=True)
-        if selection.video or not any(sample.has_video for sample in samples):
+        pictures = any(sample.has_video or sample.features for sample in samples)
+        if selection.video or not pictures:
             _copy(selection, shard, path)
             starts = _starts(samples)
         else:
@@ -92,7 +94,8 @@ def _without_videos(
         for sample in samples:
             starts.append(tar.offset)
             for member in sorted(sample.members, key=lambda name: sample.members[name].offset):
-                if member == VIDEO:
+                # Features may give pictures back (`pixels` are some): they go where videos go.
+                if member == VIDEO or is_features(member):
                     continue
                 data = selection.build.read(sample, member)
                 header = tarfile.TarInfo(f"{sample.key}.{member}")

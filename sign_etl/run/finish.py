@@ -1,4 +1,4 @@
-"""The end of a run: index, ledger, labels and lock, the accounting gate, and last the manifest.
+"""The end of a run: the accounting gate, index, ledger, labels, lock, card, and last the manifest.
 
 All of it is computed from plan, journal and shard records, never from counters of a process.
 """
@@ -18,22 +18,20 @@ from sign_etl.core.canonical import canonical_json, sha256_file
 from sign_etl.core.errors import AccountingError
 from sign_etl.core.files import atomic_open, write_json
 from sign_etl.core.seams import seam
-from sign_etl.keypoints import importing
 from sign_etl.recipes.base import RECIPES, DatasetCard
+from sign_etl.run import documents
 from sign_etl.run.journal import Journal, Latest
 from sign_etl.run.lock import lock_head, lock_line
 from sign_etl.run.plan import BATCH, Plan
+from sign_etl.run.sets import feature_sets, pose_sets
 from sign_etl.run.shards import MANIFEST
-from sign_etl.schema.keypoint_set import IMPORTED
 from sign_etl.schema.labels import normal_labels
 from sign_etl.schema.outcome import Outcome
-from sign_etl.schema.pipeline import pose_identity
 from sign_etl.schema.records import (
     FileRecord,
     LabelsRecord,
     LockHead,
     ManifestRecord,
-    PoseSetRecord,
     ShardRecord,
     dump,
 )
@@ -126,6 +124,7 @@ def publish(
         pipeline=head.pipeline,
         stages=head.stages,
         poses=head.poses,
+        features=head.features,
         counts=_counted(ledger["outcome"]),
         reasons=_counted(ledger["reason"].drop_null()),
         splits=_counted(index["split"]),
@@ -137,6 +136,10 @@ def publish(
             for name in (INDEX_FILE, LEDGER_FILE, LABELS_FILE)
         },
     )
+    texts = documents.render(manifest, index, labels, card.access)
+    if not documents.stand(build, texts):
+        (build / MANIFEST).unlink(missing_ok=True)  # as above
+    manifest = manifest.model_copy(update={"documents": documents.write(build, texts)})
     seam("finish.before-manifest", build)
     write_json(build / MANIFEST, dump(manifest))
     return manifest
@@ -154,33 +157,8 @@ def head_of(plan: Plan, setup: Setup) -> LockHead:
         recipe=(recipe.name, recipe.version),
         dataset=pipeline.dataset.name or setup.recipe,
         licence=recipe.card.licence,
+        features=feature_sets(setup),
     )
-
-
-def pose_sets(setup: Setup) -> dict[str, PoseSetRecord]:
-    """The pose backends of a build, and imported keypoints, for manifest and lock."""
-    imported = setup.imported
-    taken = (
-        {
-            IMPORTED: PoseSetRecord(
-                layout=imported.layout,
-                version=importing.VERSION,
-                options=imported.options(),
-                weights={},
-            )
-        }
-        if imported
-        else {}
-    )
-    return taken | {
-        pose.name: PoseSetRecord(
-            layout=pose.layout,
-            version=pose.version,
-            options=pose_identity(pose.options),
-            weights=dict(pose.weights),
-        )
-        for pose in setup.poses
-    }
 
 
 def _read_back(plan: Plan, build: Path) -> tuple[pa.Table, tuple[ShardRecord, ...]]:

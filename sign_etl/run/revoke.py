@@ -14,6 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sign_etl.run import documents
 from sign_etl.run.journal import Journal, Latest, Result
 from sign_etl.run.plan import Plan
 from sign_etl.run.rulings import REVOKED, Tombstones
@@ -30,12 +31,14 @@ class Revoked:
 
     Attributes:
         keys: of the clips that are out now.
+        already: those of them that were out before.
         shards: that were written anew or removed.
         objects: number of files that the store lost.
         copies: keys of other clips of the build whose sources had the same bytes.
     """
 
     keys: tuple[str, ...]
+    already: tuple[str, ...]
     shards: tuple[str, ...]
     objects: int
     copies: tuple[str, ...]
@@ -67,13 +70,16 @@ def revoke(
     rows = _concerned(plan.table, frozenset(sources), frozenset(keys))
     gone = frozenset(rows["key"].to_pylist())
     (build / MANIFEST).unlink(missing_ok=True)
+    documents.withdraw(build)
     tombstones.save(build)
     history = [result for result in journal.results() if result.key in gone]
     latest = journal.latest()
+    named = rows["key"].to_pylist()
+    already = tuple(key for key in named if key in latest and latest[key].reject == REVOKED)
     objects = _clear(setup, history, latest, gone)
     for source in _whole_sources(plan.table, rows, gone):
         objects += fetch.forget(setup, source)
-    _bury(journal, latest, rows["key"].to_pylist())
+    _bury(journal, latest, named)
     dtype = setup.choices().pack.dtype
 
     def poses_of(key: str) -> dict[str, str]:
@@ -91,7 +97,8 @@ def revoke(
         if result.source in bytes_of and result.key not in gone and result.reject is None
     ]
     return Revoked(
-        keys=tuple(rows["key"].to_pylist()),
+        keys=tuple(named),
+        already=already,
         shards=tuple(paths),
         objects=objects,
         copies=_of_other_sources(plan.table, same_bytes, rows),
@@ -149,7 +156,9 @@ def _clear(setup: Setup, history: list[Result], latest: Latest, gone: frozenset[
     for result in latest.values():
         if result.key not in gone:
             named.difference_update(_entries(result))
-            for sha256 in (result.facts.get("video"), *result.facts.get("poses", {}).values()):
+            arrays = (result.facts.get(kind, {}) for kind in ("poses", "features"))
+            alive = [sha256 for kind in arrays for sha256 in kind.values()]
+            for sha256 in (result.facts.get("video"), *alive):
                 blobs.pop(sha256, None)
     dropped = [blob for blob in blobs.values() if store.has(blob)]
     for blob in dropped:
@@ -163,4 +172,6 @@ def _entries(result: Result) -> set[tuple[str, str]]:
     """Stage and fingerprint of each entry of the store that a result names."""
     video = {("normalise", result.video), ("import", result.video)} if result.video else set()
     quality = {("quality", result.quality)} if result.quality else set()
-    return video | quality | {(f"pose-{name}", print_) for name, print_ in result.poses.items()}
+    poses = {(f"pose-{name}", print_) for name, print_ in result.poses.items()}
+    features = {(f"features-{name}", print_) for name, print_ in result.features.items()}
+    return video | quality | poses | features

@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 import pickle
+import shutil
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ import pytest
 from pose_build import write_pose_build
 from tiny_build import signer_keypoints, write_tiny_build
 
-from sign_etl.app.export import export
+from sign_etl.app.export import export, rights
 from sign_etl.app.ingest import IngestRequest, ingest
+from sign_etl.export.build_card import build_card
 from sign_etl.reader import Build, Sample, open_build
 from sign_etl.schema.conversions import convert
 from sign_etl.schema.layouts import layout
@@ -389,6 +391,27 @@ def test_hugging_face(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     card = hub.DatasetCard.load(tmp_path / "out" / "README.md")
     assert card.data.license == "cc0-1.0"
     assert card.data.language == ["zxx"]
+
+
+def test_the_folder_of_a_build_with_its_card(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    datasets = pytest.importorskip("datasets")
+    folder = shutil.copytree(tiny, tmp_path / "build")
+    with open_build(folder) as opened:
+        text = build_card(opened.manifest, opened.index, opened.labels, rights(opened.manifest))
+        (folder / "README.md").write_text(text, encoding="utf-8")
+        found = datasets.load_dataset(str(folder), streaming=True)
+        for name, split in {"train": "train", "validation": "val"}.items():
+            rows = {row["__key__"]: row for row in found[name].decode(False)}
+            assert rows.keys() == {one.key for one in opened if one.split == split}
+            for key, row in rows.items():
+                assert row["json"]["label"] == opened.sample(key).label
+                keypoints = np.asarray(row["blazepose.npy"])
+                np.testing.assert_array_equal(keypoints, opened.keypoints(key))
+        assert len(found) == 2
 
 
 def test_croissant(tiny: Path, tmp_path: Path) -> None:
