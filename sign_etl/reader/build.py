@@ -37,6 +37,12 @@ def open_build(path: str | Path) -> Build:
     Raises:
         UsageError: there is no build.
         VerifyError: a build that did not finish, of another version, or with a damaged manifest.
+
+    Example:
+        >>> with open_build("demo-build") as build:
+        ...     sample = next(iter(build))
+        ...     build.keypoints(sample, "blazepose").shape
+        (12, 75, 4)
     """
     folder = Path(path).absolute()
     return Build(folder, read_manifest(folder))

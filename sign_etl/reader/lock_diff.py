@@ -24,14 +24,14 @@ KINDS: Final[Mapping[Kind, str]] = MappingProxyType(
         "container": "other bytes of the source, the same normalised video: it was packed anew",
         "outcome": "another end",
         "address": "another address",
-        "outputs": "another normalised video or other keypoints of the same source",
+        "outputs": "another normalised video, other keypoints or features of the same source",
         "facts": "another rate, length or flags of the same source",
     }
 )
 """In what a clip may differ, the weightiest first."""
 
 _END = ("outcome", "stage", "reason", "detail")
-_OUTPUTS = ("video", "poses")
+_OUTPUTS = ("video", "poses", "features")
 _NOT_COMPARED = frozenset({"notes", "key"})
 
 

@@ -37,7 +37,8 @@ def read_manifest(path: Path) -> ManifestRecord:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise _damaged(f"{where}: {first['msg']}") from None
-    for name in (*(shard.path for shard in manifest.shards), *manifest.files):
+    shards = (shard.path for shard in manifest.shards)
+    for name in (*shards, *manifest.files, *manifest.documents):
         if not _inside(name):
             raise _damaged(f"`{name}` is not a path inside of the build")
     return manifest
@@ -50,7 +51,9 @@ def _no_manifest(path: Path) -> UsageError | VerifyError:
             hint=f"run the same ingest again, or look with `sign-etl status {path}`",
         )
     if not path.exists():
-        return UsageError(f"there is no {path}", hint="give the folder that `ingest --out` wrote")
+        return UsageError(
+            f"there is no folder `{path}`", hint="give the folder that `ingest --out` wrote"
+        )
     return UsageError(
         f"{path} is not a build: it has no {MANIFEST}",
         hint="give the folder that `ingest --out` wrote",

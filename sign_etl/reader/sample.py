@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sign_etl.schema.feature_set import FEATURES, is_features
+
 NPY = ".npy"
+
+
+def is_keypoints(member: str) -> bool:
+    """True for members that hold keypoints."""
+    return member.endswith(NPY) and not is_features(member)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,12 @@ class Sample:
     @property
     def backends(self) -> tuple[str, ...]:
         """Names of the pose backends whose keypoints it has."""
-        return tuple(name[: -len(NPY)] for name in self.members if name.endswith(NPY))
+        return tuple(name[: -len(NPY)] for name in self.members if is_keypoints(name))
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the sets of features that it has."""
+        return tuple(name[: -len(FEATURES)] for name in self.members if is_features(name))
 
     @property
     def has_video(self) -> bool:

@@ -26,7 +26,7 @@ from sign_etl.run.stall import Watch
 from sign_etl.schema.outcome import Reason
 from sign_etl.schema.records import STATE_FOLDER
 from sign_etl.stages.fetch import FetchStage, release
-from sign_etl.stages.item import Item, SourceRef, Stage, passed, through
+from sign_etl.stages.item import Item, SourceRef, Stage, is_cut, passed, through
 from sign_etl.stages.setup import Setup, clip_stages
 
 GRACE_S = 10.0
@@ -192,6 +192,8 @@ class _Engine:
                     emit(Finished(item))
                 if todo:
                     present = fetched if fetched is not None and fetched.present else None
+                    if fetched is not None and all(is_cut(stages, clip, fetched) for clip in todo):
+                        present = fetched  # what is left to do begins behind it
                     same = tuple(replace(clip, source=source) for clip in todo)
                     yield Group(source, same, present)
         finally:
@@ -283,10 +285,12 @@ class _Engine:
 def _stage_names(setup: Setup, plan: Plan) -> list[str]:
     """What the progress shows: the stages that any clip passes, in order."""
     imported = len(plan) - plan.table["keypoints"].null_count
-    video = ["normalise", *(f"pose:{pose.name}" for pose in setup.poses)]
+    poses = ["normalise", *(f"pose:{pose.name}" for pose in setup.poses)]
+    features = [f"features:{each.name}" for each in setup.features]
     return [
         "fetch",
-        *(video if imported < len(plan) else []),
+        *(poses if imported < len(plan) else []),
         *(["import"] if imported else []),
+        *(features if imported < len(plan) else []),
         "quality",
     ]

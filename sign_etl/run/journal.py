@@ -24,6 +24,9 @@ from sign_etl.stages.item import Item
 JOURNAL = "journal.jsonl"
 PART_JOURNALS = "journal-*.jsonl"
 """Of runs for some shards each; the next run for the whole takes them in."""
+_WRITTEN = (
+    *("source", "size_bytes", "video", "poses", "features", "quality", "flags", "facts", "notes"),
+)
 LINE_BYTES = 2048
 """Most lines are shorter."""
 
@@ -39,6 +42,7 @@ class Result:
         size_bytes: of its source.
         video: fingerprint of the `normalise` entry, or of `import` for keypoints of others.
         poses: fingerprints of the pose entries by backend.
+        features: fingerprints of the features by set.
         quality: fingerprint of the `quality` entry.
         flags: what is odd about it.
         facts: what the lock says of it: frame rate and length of the source, digests of outputs.
@@ -51,6 +55,7 @@ class Result:
     size_bytes: int | None = None
     video: str | None = None
     poses: Mapping[str, str] = field(default_factory=dict)
+    features: Mapping[str, str] = field(default_factory=dict)
     quality: str | None = None
     flags: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -84,6 +89,10 @@ def result_of(item: Item) -> Result:
             "video": item.video.blobs["video"].sha256 if "video" in item.video.blobs else None,
             "poses": {name: pose.blobs["keypoints"].sha256 for name, pose in item.poses.items()},
         }
+        if item.features:
+            facts["features"] = {
+                name: entry.blobs["features"].sha256 for name, entry in item.features.items()
+            }
         flags = tuple(sorted(item.video.facts["flags"]))
     return Result(
         key=item.clip.key,
@@ -92,6 +101,7 @@ def result_of(item: Item) -> Result:
         size_bytes=item.source.size_bytes if item.source else None,
         video=item.video.fingerprint if item.video else None,
         poses={name: entry.fingerprint for name, entry in item.poses.items()},
+        features={name: entry.fingerprint for name, entry in item.features.items()},
         quality=item.quality.fingerprint if item.quality else None,
         flags=flags,
         facts=facts,
@@ -238,7 +248,7 @@ def _line(result: Result) -> bytes:
     value: dict[str, Any] = {"key": result.key}
     if result.reject is not None:
         value["reject"] = result.reject.to_json()
-    for name in ("source", "size_bytes", "video", "poses", "quality", "flags", "facts", "notes"):
+    for name in _WRITTEN:
         content = getattr(result, name)
         if content:
             value[name] = content

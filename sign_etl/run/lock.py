@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import sign_etl
@@ -14,13 +15,19 @@ from sign_etl.core.canonical import digest
 from sign_etl.reader.lock_diff import HeadDifference, diff_heads
 from sign_etl.run.journal import Result
 from sign_etl.schema.outcome import Outcome, Reject, StageName
-from sign_etl.schema.records import LockHead, PoseSetRecord
+from sign_etl.schema.records import FeatureSetRecord, LockHead, PoseSetRecord
 
 PACKAGES = ("av", "mediapipe", "numpy", "onnxruntime", "pyarrow")
 """Libraries whose version may move bytes."""
 CPU_FLAGS = ("avx", "avx2", "avx512f", "avx512_bf16", "avx512_vnni", "fma", "sse4_2", "asimd")
-BINDING = ("dataset", "recipe", "recipe_version", "plan", "pipeline", "stages", "poses")
+FEATURE_PACKAGES = ("pillow", "timm", "torch", "transformers")
+"""Likewise, of builds with features."""
+BINDING = ("dataset", "recipe", "recipe_version", "plan", "pipeline", "stages", "poses", "features")
 """Parts of the head that must be the same before a lock can be built again."""
+
+
+NO_FEATURES: Mapping[str, FeatureSetRecord] = MappingProxyType({})
+_FACTS = ("fps", "duration_s", "video", "poses", "features")
 
 
 def lock_head(
@@ -32,8 +39,10 @@ def lock_head(
     recipe: tuple[str, str] = ("", ""),
     dataset: str = "",
     licence: str = "",
+    features: Mapping[str, FeatureSetRecord] = NO_FEATURES,
 ) -> LockHead:
     """The first line: what decided about the bytes, and on what kind of processor."""
+    packages = (*PACKAGES, *(FEATURE_PACKAGES if features else ()))
     return LockHead(
         schema="sign-etl/lock/1",
         sign_etl=sign_etl.__version__,
@@ -46,7 +55,8 @@ def lock_head(
         pipeline_digest=digest(pipeline),
         stages=stages,
         poses=poses,
-        packages={name: found for name in PACKAGES if (found := _version(name))},
+        features=dict(features),
+        packages={name: found for name in packages if (found := _version(name))},
         cpu_flags=_cpu_flags(),
     )
 
@@ -79,7 +89,7 @@ def result_from(line: Mapping[str, Any]) -> Result:
     Args:
         line: of a clip that was rejected.
     """
-    facts = {name: line[name] for name in ("fps", "duration_s", "video", "poses") if name in line}
+    facts = {name: line[name] for name in _FACTS if name in line}
     return Result(
         key=line["key"],
         reject=Reject.from_json(

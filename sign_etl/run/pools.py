@@ -55,54 +55,62 @@ def plan_pools(setup: Setup, nodes: Sequence[Node]) -> list[Pool]:
     """
     config = setup.choices().pools
     cpus = sum(node.get("CPU", 0.0) for node in nodes)
-    names = [f"pose:{pose.name}" for pose in setup.poses]
+    nets = [
+        *((f"pose:{pose.name}", config.pose) for pose in setup.poses),
+        *((f"features:{each.name}", config.features) for each in setup.features),
+    ]
+    names = [name for name, _ in nets]
     most = max(1, int(cpus))
-    if not config.pose.gpus or not names:
+    backends = sum(pool.gpus > 0 for _, pool in nets)
+    if not backends:
         both = (config.pose, config.normalise) if names else (config.normalise,)
         workers = next((pool.workers for pool in both if pool.workers), most)
         share = max(pool.cpus for pool in both)
         stages = ("normalise", "import", *names, "quality")
         return _placed([Pool(stages, workers, share, batch=config.pose.batch)], nodes)
-    workers = config.pose.workers or _filling(config.pose, nodes, len(names))
-    _check_gpus(config.pose, workers * len(names), nodes)
     decode = config.normalise
-    return _placed(
-        [
-            Pool(("normalise", "import"), decode.workers or most, decode.cpus),
-            *(
-                Pool(
-                    (name, "quality") if name == names[-1] else (name,),
-                    workers,
-                    config.pose.cpus,
-                    config.pose.gpus,
-                    config.pose.batch,
-                )
-                for name in names
-            ),
-        ],
-        nodes,
-    )
+    pools = [
+        Pool(("normalise", "import"), decode.workers or most, decode.cpus),
+        *(
+            Pool(
+                (name, "quality") if name == names[-1] else (name,),
+                pool.workers or (_filling(pool, nodes, backends) if pool.gpus else most),
+                pool.cpus,
+                pool.gpus,
+                pool.batch,
+            )
+            for name, pool in nets
+        ),
+    ]
+    _check_gpus(pools, nodes)
+    return _placed(pools, nodes)
 
 
 def _filling(pool: PoolConfig, nodes: Sequence[Node], backends: int) -> int:
     """Workers of each backend that use up the GPUs, at least one."""
-    return max(1, _seats(pool, nodes) // backends)
+    return max(1, _seats(pool.gpus, nodes) // backends)
 
 
-def _seats(pool: PoolConfig, nodes: Sequence[Node]) -> int:
-    return sum(int((node.get("GPU", 0.0) + ROUNDING) / pool.gpus) for node in nodes)
+def _seats(share: float, nodes: Sequence[Node]) -> int:
+    return sum(int((node.get("GPU", 0.0) + ROUNDING) / share) for node in nodes)
 
 
-def _check_gpus(pool: PoolConfig, workers: int, nodes: Sequence[Node]) -> None:
-    if workers <= _seats(pool, nodes):
-        return
+def _check_gpus(pools: Sequence[Pool], nodes: Sequence[Node]) -> None:
+    shares = [pool.gpus for pool in pools for _ in range(pool.workers) if pool.gpus]
     gpus = sum(node.get("GPU", 0.0) for node in nodes)
+    wanted, most = sum(shares), max(shares)
+    if len(shares) <= _seats(most, nodes):
+        return
+    if len(set(shares)) > 1 and wanted <= gpus and _fits(list(pools), nodes, cpus=False):
+        return
     largest = max((node.get("GPU", 0.0) for node in nodes), default=0.0)
-    message = f"the pools want {workers * pool.gpus:g} GPUs, the cluster has {gpus:g}"
-    if gpus and (pool.gpus > largest or workers * pool.gpus <= gpus):
+    message = f"the pools want {wanted:g} GPUs, the cluster has {gpus:g}"
+    if gpus and (most > largest or wanted <= gpus):
         message += f" and no node has more than {largest:g}"
+    kinds = ("pose", "features")
+    kind = next(k for k in kinds if any(p.gpus and p.stages[0].startswith(k) for p in pools))
     raise ConfigError(
-        message, hint="set `pools.pose.gpus: 0` to run on CPUs, or use a cluster with GPUs"
+        message, hint=f"set `pools.{kind}.gpus: 0` to run on CPUs, or use a cluster with GPUs"
     )
 
 
@@ -121,15 +129,21 @@ def _placed(pools: list[Pool], nodes: Sequence[Node]) -> list[Pool]:
         scale *= SHRINK
 
 
-def _fits(pools: list[Pool], nodes: Sequence[Node]) -> bool:
-    """Whether all workers find a place, each on the emptiest node that can take it."""
+def _fits(pools: list[Pool], nodes: Sequence[Node], *, cpus: bool = True) -> bool:
+    """Whether all workers find a place, each on the emptiest node that can take it.
+
+    Args:
+        pools: the workers.
+        nodes: the places.
+        cpus: False where only GPUs count.
+    """
     free = [[node.get("CPU", 0.0), node.get("GPU", 0.0)] for node in nodes]
     for pool in sorted(pools, key=lambda pool: -pool.gpus):
         for _ in range(pool.workers):
             room = [
                 node
                 for node in free
-                if node[0] + ROUNDING >= pool.cpus and node[1] + ROUNDING >= pool.gpus
+                if (not cpus or node[0] + ROUNDING >= pool.cpus) and node[1] + ROUNDING >= pool.gpus
             ]
             if not room:
                 return False

@@ -93,15 +93,21 @@ class Packer:
             name: video if imported else self._entry(f"pose-{name}", fingerprint)
             for name, fingerprint in result.poses.items()
         }
-        found = {name: entry for name, entry in poses.items() if entry is not None}
-        if video is None or quality is None or len(found) != len(poses):
+        features = {
+            name: self._entry(f"features-{name}", fingerprint)
+            for name, fingerprint in result.features.items()
+        }
+        if video is None or quality is None:
+            return None
+        if None in poses.values() or None in features.values():
             return None
         return make_sample(
             self._setup,
             clip,
             label_id,
             video=video,
-            poses=found,
+            poses={name: entry for name, entry in poses.items() if entry is not None},
+            features={name: entry for name, entry in features.items() if entry is not None},
             quality=quality,
             keep_video=self._config.keep_video,
             dtype=self._config.dtype,

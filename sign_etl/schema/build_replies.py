@@ -42,7 +42,8 @@ class Ingest(Built):
     published: bool = True
     """False where only some shards were asked for."""
     notes: tuple[str, ...] = ()
-    """What differs from the lock and may."""
+    """What is worth knowing and no problem: files that are missing, a split that may be mistyped,
+    what differs from the lock and may."""
 
 
 class Demo(Built):
@@ -84,6 +85,8 @@ class Plan(Reply):
     """Their size, where it is known."""
     digest: str
     """Of the plan; empty where the list of clips is in an archive that is not downloaded yet."""
+    notes: tuple[str, ...] = ()
+    """What looks like a slip, such as a split that may be mistyped."""
 
 
 class ShardsPart(Part):

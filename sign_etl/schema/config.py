@@ -52,8 +52,9 @@ def parse_pipeline(document: Document) -> Pipeline:
         DocumentError: all that is wrong.
     """
     values = dict(document.values)
-    if isinstance(values.get("pose"), tuple):
-        values["pose"] = list(values["pose"])
+    for kind in ("pose", "features"):
+        if isinstance(values.get(kind), tuple):
+            values[kind] = list(values[kind])
     try:
         return Pipeline.model_validate(values, strict=True)
     except ValidationError as error:

@@ -15,6 +15,7 @@ _BRACKETED_NUMBER = re.compile(r"[(\[]\s*\d{1,2}\s*[)\]]")
 _SERIAL = re.compile(r"^\d{1,4}\s*[.)]\s+(?=\S*[^\W\d_])")
 _NUMBERED_TAIL = re.compile(r"(?<=[^\W\d_])[_#]\d{1,2}$")
 _GLOSS_VARIANT = re.compile(r"(?<=[^\W\d_]{3})\d$")
+_FINAL_SIGMA = re.compile(r"(?<=[^\W\d_])σ(?![^\W\d_])")
 _BLANKS = re.compile(r"[\s_\u200b\ufeff]+")
 _OPENING = {"(": ")", "[": "]", "{": "}", "«": "»", "“": "”"}
 
@@ -33,7 +34,7 @@ def normal_label(text: str) -> str:
     | one digit glued to a word in capitals: dropped | `REMEMBER2` | `remember` |
     | underscores and runs of blanks are one blank | `thank_you` | `thank you` |
     | punctuation around the word, not brackets inside | `"what?"` | `what` |
-    | case folded (Unicode, no language's own rules) | `ΣΕΙΣΜΌΣ` | `σεισμόσ` |
+    | case folded (Unicode; a sigma that ends a word is written as one) | `ΣΕΙΣΜΌΣ` | `σεισμός` |
 
     What stays: words in brackets (`you (plural)`), inner punctuation (`t-shirt`, `don't`), numbers
     that are the word (`100`), digits that belong to it (`mp3`, `covid19`), and a text of
@@ -64,7 +65,8 @@ def _once(text: str) -> str:
     if text.isupper():
         text = _GLOSS_VARIANT.sub("", text)
     text = _or_else(_BLANKS.sub(" ", text).strip(), text)
-    return _nfc(_or_else(_without_punctuation(text), text).casefold())
+    folded = _nfc(_or_else(_without_punctuation(text), text).casefold())
+    return _FINAL_SIGMA.sub("ς", folded)  # folding makes both sigmas one, and people read this
 
 
 def _without_punctuation(text: str) -> str:

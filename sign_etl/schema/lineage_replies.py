@@ -136,6 +136,8 @@ class Revoke(Reply):
     build: str
     clips: tuple[str, ...]
     """Keys of the clips that are out now."""
+    already: tuple[str, ...] = ()
+    """Those of them that were out before."""
     shards: tuple[str, ...]
     """That were written anew or removed."""
     store_objects: int

@@ -32,6 +32,7 @@ class StageName(StrEnum):
     IMPORT = "import"
     """In place of `normalise` and `pose`, for keypoints that others extracted."""
     POSE = "pose"
+    FEATURES = "features"
     QUALITY = "quality"
     PACK = "pack"
 

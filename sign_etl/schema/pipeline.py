@@ -6,19 +6,17 @@ here as a mapping and validated by its owner when the pipeline is resolved.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import PurePath
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-
-
-class Settings(BaseModel):
-    """Base of all settings: frozen, unknown keys refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+from sign_etl.schema.backend_options import feature_identity
+from sign_etl.schema.backend_options import pose_identity as pose_identity
+from sign_etl.schema.feature_set import FeatureName
+from sign_etl.schema.pools import PoolConfig as PoolConfig
+from sign_etl.schema.pools import PoolsConfig as PoolsConfig
+from sign_etl.schema.settings import Settings as Settings
+from sign_etl.schema.settings import Share as Share
 
 
 class DatasetConfig(BaseModel):
@@ -195,42 +193,6 @@ class PolicyConfig(Settings):
     """`fail`: not a success where a signer is in more than one split."""
 
 
-SPEED_OPTIONS = frozenset({"threads", "batch", "decoders", "device"})
-"""Options that every pose backend may have and that move no byte."""
-MODEL_FILE = ".onnx"
-
-
-class PoolConfig(Settings):
-    """Resources of one stage."""
-
-    workers: int | None = Field(default=None, ge=1)
-    """Workers; default from the machine."""
-    cpus: float = Field(default=0.5, gt=0)
-    """CPUs that one Ray worker reserves; below 1 so that reads are never starved."""
-    gpus: float = Field(default=0.0, ge=0)
-    """GPUs that one Ray worker reserves."""
-    batch: int = Field(default=1, ge=1, le=1024)
-    """Clips that a worker takes at a time (pose only); more than 1 pays on GPUs. Keypoints on a CPU
-    do not depend on it."""
-
-
-class PoolsConfig(Settings):
-    """Resources by stage."""
-
-    fetch: PoolConfig = PoolConfig(cpus=0.1)
-    """`workers` counts parallel downloads."""
-    normalise: PoolConfig = PoolConfig()
-    """Decoding and encoding."""
-    pose: PoolConfig = PoolConfig()
-    """With GPUs each backend has a pool; without, one pool takes clips through all stages on Ray,
-    and these are its workers (of `normalise` where none are given)."""
-    pack: PoolConfig = PoolConfig(cpus=0.1)
-    """Writing shards."""
-    stall_s: float | None = Field(default=3600.0, gt=0)
-    """Seconds without a clip passing any stage after which a run ends as stopped (exit 75), with
-    the ids in hand; null waits for ever. Longer than any one download or clip may take."""
-
-
 def _blazepose_alone() -> dict[str, dict[str, Any]]:
     return {"blazepose": {}}
 
@@ -258,6 +220,9 @@ class Pipeline(Settings):
     """What every clip becomes."""
     pose: dict[str, dict[str, Any]] = Field(default_factory=_blazepose_alone)
     """Pose backends by name, each with its options; `{}` for none."""
+    features: dict[FeatureName, dict[str, Any]] = Field(default_factory=dict)
+    """Features of frozen networks by the name of their member (`KEY.NAME.feat.npy`), each with the
+    options of its backend. That is the one of this name, or the one that `backend:` names."""
     quality: QualityConfig = QualityConfig()
     """When a clip is too poor to keep."""
     pack: PackConfig = PackConfig()
@@ -270,11 +235,11 @@ class Pipeline(Settings):
     @model_validator(mode="before")
     @classmethod
     def _backends_may_be_a_list(cls, values: Any) -> Any:
-        if isinstance(values, dict) and isinstance(values.get("pose"), list):
-            names = values["pose"]
-            values = values | {
-                "pose": {name: {} for name in names} if all(map(_is_text, names)) else names
-            }
+        for kind in ("pose", "features"):
+            if isinstance(values, dict) and isinstance(values.get(kind), list):
+                names = values[kind]
+                if all(map(_is_text, names)):
+                    values = values | {kind: {name: {} for name in names}}
         return values
 
     def identity(self) -> dict[str, Any]:
@@ -288,20 +253,12 @@ class Pipeline(Settings):
         for guard_only in ("timeout_s", "memory_mb"):
             whole["normalise"].pop(guard_only)
         whole["pose"] = {name: pose_identity(options) for name, options in self.pose.items()}
+        whole["features"] = {
+            name: feature_identity(options) for name, options in self.features.items()
+        }
+        if not self.features:  # builds without any are what they were before there were some
+            del whole["features"]
         return whole
-
-
-def pose_identity(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a pose backend that decide about its keypoints.
-
-    How it uses the machine does not (`SPEED_OPTIONS`), nor where a model file of one's own lies:
-    its digest stands in the lock.
-    """
-    return {
-        name: PurePath(value).name if _is_text(value) and value.endswith(MODEL_FILE) else value
-        for name, value in options.items()
-        if name not in SPEED_OPTIONS
-    }
 
 
 def _is_text(value: Any) -> bool:

@@ -77,6 +77,7 @@ REPLIES: tuple[type[Reply], ...] = (
     replies.DatasetsList,
     replies.DatasetsNew,
     replies.Doctor,
+    replies.Failure,
     replies.Help,
     vector_replies.Embed,
     training_replies.Evaluate,
@@ -114,6 +115,7 @@ _TITLES = {
     "sign-etl/index/1": "`index.parquet`: one row per written sample",
     "sign-etl/ledger/1": "`ledger.parquet`: one row per requested clip",
     "sign-etl/layouts/1": "Keypoint layouts: names, bones, parts, mirror pairs",
+    "sign-etl/cli/error/1": "What any command prints with `--json` that ends without its reply",
     "sign-etl/conversions/1": "Keypoint conversions: which point comes from where",
 }
 
@@ -172,10 +174,12 @@ class _Plain(GenerateJsonSchema):
 
 def _pipeline() -> dict[str, Any]:
     schema = Pipeline.model_json_schema(mode="validation", schema_generator=_Plain)
-    pose = schema["properties"]["pose"]
-    names = {"type": "array", "items": {"type": "string"}}
-    mapping = {key: pose.pop(key) for key in ("additionalProperties", "type")}
-    pose["anyOf"] = [mapping, names]  # a plain list of names is read as `name: {}`
+    for kind in ("pose", "features"):
+        backends = schema["properties"][kind]
+        names = {"type": "array", "items": {"type": "string"}}
+        inner = ("additionalProperties", "propertyNames", "patternProperties", "type")
+        mapping = {key: backends.pop(key) for key in inner if key in backends}
+        backends["anyOf"] = [mapping, names]  # a plain list of names is read as `name: {}`
     return {"$schema": DIALECT, **schema, "title": _TITLES["sign-etl/pipeline/1"]}
 
 
@@ -190,7 +194,8 @@ def _envelope(reply: type[Reply]) -> dict[str, Any]:
     definitions = data.pop("$defs", {})
     return {
         "$schema": DIALECT,
-        "title": f"What `sign-etl {reply.command.replace('-', ' ')} --json` prints",
+        "title": _TITLES.get(reply_format(reply.command))
+        or f"What `sign-etl {reply.command.replace('-', ' ')} --json` prints",
         "type": "object",
         "properties": {"schema": {"const": reply_format(reply.command)}, "data": data},
         "required": ["schema", "data"],

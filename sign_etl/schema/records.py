@@ -43,6 +43,23 @@ class PoseRecord(Record):
     """sha256 of the model files."""
 
 
+class FeatureRecord(Record):
+    """The features of one clip by one frozen network."""
+
+    backend: str
+    version: str
+    """Version of the backend."""
+    dtype: str
+    shape: tuple[int, int]
+    """(T, D): time steps, numbers in each."""
+    options: dict[str, Any]
+    """Options that decided about the result, such as the stride in frames."""
+    weights: tuple[str, ...]
+    """sha256 of the model files."""
+    provider: str
+    """What it ran on: `cpu` or `cuda`."""
+
+
 class SampleRecord(Record):
     """`<key>.json` in a shard."""
 
@@ -78,6 +95,8 @@ class SampleRecord(Record):
     video: dict[str, Any]
     """How the frames were made: crop and rotation in source pixels, `source_us` for each frame."""
     poses: dict[str, PoseRecord]
+    features: dict[str, FeatureRecord] = {}
+    """By the name of the set; absent where there are none."""
 
 
 class ShardRecord(Record):
@@ -107,6 +126,18 @@ class PoseSetRecord(Record):
     """sha256 of the model files by name."""
 
 
+class FeatureSetRecord(Record):
+    """A set of features as the whole build used it."""
+
+    backend: str
+    version: str
+    size: int
+    """D: numbers in each time step; 0 where only the network itself tells."""
+    options: dict[str, Any]
+    weights: dict[str, str]
+    """sha256 of the model files by name."""
+
+
 class ManifestRecord(Record):
     """`manifest.json`: written last, withdrawn first; readers trust nothing else."""
 
@@ -129,6 +160,8 @@ class ManifestRecord(Record):
     stages: dict[str, str]
     """Versions of the stages."""
     poses: dict[str, PoseSetRecord]
+    features: dict[str, FeatureSetRecord] = {}
+    """By the name of the set; absent where there are none."""
     counts: dict[str, int]
     """Clips by outcome; they add up to the requested clips."""
     reasons: dict[str, int]
@@ -138,6 +171,9 @@ class ManifestRecord(Record):
     shards: tuple[ShardRecord, ...]
     files: dict[str, FileRecord]
     """index.parquet, ledger.parquet and labels.json."""
+    documents: dict[str, FileRecord] = {}
+    """README.md and croissant.json, which describe the build and are no part of its digest; absent
+    in builds of earlier versions."""
 
 
 class LabelsRecord(Record):
@@ -170,6 +206,7 @@ class LockHead(Record):
     pipeline_digest: str = ""
     stages: dict[str, str]
     poses: dict[str, PoseSetRecord]
+    features: dict[str, FeatureSetRecord] = {}
     packages: dict[str, str]
     """Versions of the libraries that decide about bytes."""
     cpu_flags: tuple[str, ...]
@@ -196,12 +233,19 @@ class LockLine(Record):
     """sha256 of the normalised video."""
     poses: dict[str, str] = {}
     """sha256 of the keypoints (float32, before rounding) by backend."""
+    features: dict[str, str] = {}
+    """sha256 of the features by set, as they stand in the shard."""
     flags: tuple[str, ...] = ()
     """What is odd about the clip, as in the ledger."""
     notes: dict[str, Any] = {}
     """What differs between runs: `retrieved_at` of a download, `tried_at` of a failed one (UTC)."""
 
 
+LATER = ("features", "documents")
+"""Fields that came later: where they are empty they are left out, so that old bytes stay."""
+
+
 def dump(record: Record) -> dict[str, Any]:
     """The JSON form of a record."""
-    return record.model_dump(mode="json", by_alias=True)
+    value = record.model_dump(mode="json", by_alias=True)
+    return {name: part for name, part in value.items() if part or name not in LATER}

@@ -131,6 +131,16 @@ class ProblemPart(Part):
     hint: str | None
 
 
+class Failure(Reply):
+    """Any command that ends without a reply of its own."""
+
+    command = "error"
+    exit_code: int
+    """That of the process: 2 usage, setting or a bug; 3 a person is needed; 75 and 130 stopped."""
+    problems: tuple[ProblemPart, ...]
+    """As told on stderr; empty where a program that the command ran told them there itself."""
+
+
 class CheckedPart(Part):
     """A file that was checked."""
 

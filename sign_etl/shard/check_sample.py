@@ -6,7 +6,7 @@ import io
 import json
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,10 +16,12 @@ from pydantic import ValidationError
 from sign_etl.core.canonical import canonical_json
 from sign_etl.core.errors import ConfigError
 from sign_etl.schema.clip import KEY_PATTERN
+from sign_etl.schema.feature_set import feature_member, is_features
 from sign_etl.schema.keypoint_set import IMPORTED
 from sign_etl.schema.labels import normal_label
 from sign_etl.schema.layouts import layout
 from sign_etl.schema.records import (
+    FeatureSetRecord,
     LabelsRecord,
     ManifestRecord,
     PoseRecord,
@@ -27,6 +29,7 @@ from sign_etl.schema.records import (
     SampleRecord,
     dump,
 )
+from sign_etl.shard.check_features import check_feature_records, check_features
 from sign_etl.shard.pack import NAN_BITS
 
 SCORE_SLACK = 1e-3
@@ -50,6 +53,7 @@ class Rules:
         poses: pose backends by name.
         keep_video: whether samples hold a video; None where the manifest does not tell.
         dtype: of the keypoints; None where the manifest does not tell.
+        features: sets of features by name.
     """
 
     dataset: str
@@ -57,6 +61,7 @@ class Rules:
     poses: Mapping[str, PoseSetRecord]
     keep_video: bool | None
     dtype: str | None
+    features: Mapping[str, FeatureSetRecord] = field(default_factory=dict)
 
     @classmethod
     def of(cls, manifest: ManifestRecord, labels: LabelsRecord | None) -> Rules:
@@ -68,6 +73,7 @@ class Rules:
             manifest.poses,
             pack.get("keep_video"),
             pack.get("dtype"),
+            manifest.features,
         )
 
 
@@ -93,6 +99,8 @@ def check_row(row: Mapping[str, Any], rules: Rules) -> Iterator[str]:
         yield "its members are not sorted"
     wanted = {"json", *(f"{name}{NPY}" for name in _poses_of(names, rules))}
     has_video = f"{IMPORTED}{NPY}" not in wanted
+    if has_video:
+        wanted |= {feature_member(name) for name in rules.features}
     if has_video and (rules.keep_video or (rules.keep_video is None and "mp4" in names)):
         wanted.add("mp4")
     if set(names) != wanted:
@@ -121,7 +129,9 @@ def check_sample(
         return
     yield from _check_record(row, record, contents["json"], rules)
     for name, data in contents.items():
-        if name.endswith(NPY):
+        if is_features(name):
+            yield from (f"{name} {text}" for text in check_features(name, data, record))
+        elif name.endswith(NPY):
             backend = name[: -len(NPY)]
             if backend not in record.poses:
                 yield f"its record says nothing about {name}"
@@ -166,6 +176,8 @@ def _check_record(
     wanted = _poses_of([f"{name}{NPY}" for name in record.poses], rules)
     if set(record.poses) != wanted:
         yield f"its record has poses of {sorted(record.poses)}, the manifest {sorted(wanted)}"
+    imported = IMPORTED in record.poses
+    yield from check_feature_records(record, {} if imported else rules.features)
     for name, pose in record.poses.items():
         whole = rules.poses.get(name)
         if whole is None:

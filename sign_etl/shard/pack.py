@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from sign_etl.core.canonical import canonical_json, digest
 from sign_etl.core.files import atomic_open, write_json
 from sign_etl.core.seams import seam
 from sign_etl.core.store import Blob, Store
+from sign_etl.schema.feature_set import feature_member
 from sign_etl.schema.records import STATE_FOLDER
 from sign_etl.shard.tar import Member, TarWriter
 
@@ -41,6 +42,7 @@ class Sample:
         video: the normalised video, None where it is not kept.
         poses: keypoints (float32 .npy) by backend.
         row: the columns of the index that describe the clip.
+        features: arrays by set, written as they are.
     """
 
     key: str
@@ -48,6 +50,7 @@ class Sample:
     video: Blob | None
     poses: Mapping[str, Blob]
     row: Mapping[str, Any]
+    features: Mapping[str, Blob] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +85,17 @@ def inputs_digest(samples: Sequence[Sample], *, dtype: str) -> str:
                     sample.key,
                     sample.record,
                     sample.video.sha256 if sample.video else None,
-                    {name: blob.sha256 for name, blob in sample.poses.items()},
+                    _digests(sample.poses),
+                    *([_digests(sample.features)] if sample.features else []),
                 ]
                 for sample in samples
             ],
         ]
     )
+
+
+def _digests(blobs: Mapping[str, Blob]) -> dict[str, str]:
+    return {name: blob.sha256 for name, blob in blobs.items()}
 
 
 def load_packed(build: Path, path: str) -> Packed | None:
@@ -160,6 +168,8 @@ def _write_sample(
         f"{name}.npy": cast_keypoints(_read(store, blob), dtype)
         for name, blob in sample.poses.items()
     }
+    for name, blob in sample.features.items():
+        contents[feature_member(name)] = _read(store, blob)
     if sample.video is not None:
         contents["mp4"] = _read(store, sample.video)
     contents["json"] = canonical_json(sample.record).encode("utf-8")
@@ -200,7 +210,8 @@ def cast_keypoints(npy: bytes, dtype: str) -> bytes:
 
 
 def _blobs(sample: Sample) -> list[Blob]:
-    return [*sample.poses.values(), *([sample.video] if sample.video else [])]
+    video = [sample.video] if sample.video else []
+    return [*sample.poses.values(), *sample.features.values(), *video]
 
 
 def record_path(build: Path, path: str) -> Path:

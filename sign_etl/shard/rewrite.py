@@ -16,6 +16,7 @@ from sign_etl.core.canonical import sha256_bytes, sha256_file
 from sign_etl.core.errors import VerifyError
 from sign_etl.core.files import atomic_open, write_json
 from sign_etl.core.store import Blob
+from sign_etl.schema.feature_set import FEATURES, is_features
 from sign_etl.shard.pack import Packed, Sample, inputs_digest, load_packed, record_path, remove
 from sign_etl.shard.tar import TarWriter
 
@@ -108,4 +109,9 @@ def _sample(key: str, members: Mapping[str, bytes], poses: Mapping[str, str]) ->
         poses={name: Blob(sha256, 0) for name, sha256 in poses.items()},
         row={name: record[name] for name in DESCRIBED}
         | {name: sorted(record[name].items()) for name in ("quality", "extra")},
+        features={
+            name.removesuffix(FEATURES): Blob(sha256_bytes(data), len(data))
+            for name, data in members.items()
+            if is_features(name)
+        },
     )

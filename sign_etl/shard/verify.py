@@ -100,7 +100,7 @@ def _check_files(build: Path, manifest: ManifestRecord) -> Iterator[str]:
     for name in (INDEX_FILE, LEDGER_FILE, LABELS_FILE):
         if name not in manifest.files:
             yield f"{MANIFEST}: names no {name}"
-    for name, record in manifest.files.items():
+    for name, record in {**manifest.files, **manifest.documents}.items():
         yield from _check_bytes(build / name, name, record.size_bytes, record.sha256)
 
 

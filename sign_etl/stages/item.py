@@ -53,6 +53,7 @@ class Item:
         source: its fetched source; None where the fetch ended in a reject.
         video: entry of `normalise`; of `import` where the source holds keypoints and no video.
         poses: entries of the pose backends by name, in pipeline order; likewise.
+        features: entries of the sets of features by name, in pipeline order.
         quality: entry of `quality`.
         reject: where its way ended.
         note: for the log: last words of a dead child.
@@ -62,6 +63,7 @@ class Item:
     source: SourceRef | None = None
     video: Entry | None = None
     poses: Mapping[str, Entry] = field(default_factory=dict)
+    features: Mapping[str, Entry] = field(default_factory=dict)
     quality: Entry | None = None
     reject: Reject | None = None
     note: str = ""
@@ -184,6 +186,16 @@ def through(stages: Iterable[Stage], item: Item, *, work: bool = True) -> Item |
     return item
 
 
+def is_cut(stages: Iterable[Stage], clip: Clip, source: SourceRef) -> bool:
+    """True where the store has what `normalise` or `import` made of a clip.
+
+    No stage behind them looks at its source: nobody needs the bytes.
+    """
+    names = (StageName.NORMALISE.value, StageName.IMPORT.value)
+    cutting = [stage for stage in stages if stage.name in names]
+    return through(cutting, Item(clip, source), work=False) is not None
+
+
 def passed(item: Item) -> list[str]:
     """Names of the stages that have a result for it, in order."""
     if item.source is None:
@@ -192,6 +204,7 @@ def passed(item: Item) -> list[str]:
         StageName.FETCH.value,
         *([item.video.stage] if item.video else []),
         *(f"{StageName.POSE.value}:{name}" for name in item.poses if name != IMPORTED),
+        *(f"{StageName.FEATURES.value}:{name}" for name in item.features),
         *([StageName.QUALITY.value] if item.quality else []),
     ]
 
@@ -211,7 +224,8 @@ def from_json(value: Mapping[str, Any]) -> Item:
         clip=clip_from_json(value["clip"]),
         source=SourceRef(**source) if source else None,
         video=_entry(value["video"]),
-        poses={name: entry for name, raw in value["poses"].items() if (entry := _entry(raw))},
+        poses=_entries(value["poses"]),
+        features=_entries(value["features"]),
         quality=_entry(value["quality"]),
         reject=Reject.from_json(reject) if reject else None,
         note=value["note"],
@@ -235,6 +249,10 @@ def clip_from_json(value: Mapping[str, Any]) -> Clip:
             "bbox": tuple(bbox) if bbox else None,
         }
     )
+
+
+def _entries(value: Mapping[str, Any]) -> dict[str, Entry]:
+    return {name: entry for name, raw in value.items() if (entry := _entry(raw))}
 
 
 def _entry(value: Mapping[str, Any] | None) -> Entry | None:

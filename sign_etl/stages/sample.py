@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from sign_etl.core.store import Entry
 from sign_etl.keypoints import importing
+from sign_etl.schema.backend_options import feature_identity
 from sign_etl.schema.clip import Clip
 from sign_etl.schema.keypoint_set import IMPORTED
 from sign_etl.schema.layouts import layout
-from sign_etl.schema.records import PoseRecord, SampleRecord, dump
+from sign_etl.schema.records import FeatureRecord, PoseRecord, SampleRecord, dump
 from sign_etl.shard.pack import Sample
 from sign_etl.stages.setup import Setup
 
@@ -24,6 +27,7 @@ def make_sample(
     quality: Entry,
     keep_video: bool,
     dtype: str,
+    features: Mapping[str, Entry] = MappingProxyType({}),
 ) -> Sample:
     """The sample of one clip.
 
@@ -36,6 +40,7 @@ def make_sample(
         quality: entry of `quality`.
         keep_video: whether the shard holds the video.
         dtype: of the keypoints in the shard.
+        features: entries by set.
     """
     made = video.facts["video"]
     described = {
@@ -68,6 +73,7 @@ def make_sample(
             name: _pose_record(setup, name, made["frames"], dtype, clip.source.keypoints)
             for name in poses
         },
+        features={name: _feature_record(setup, name, entry) for name, entry in features.items()},
         **described,
     )
     row: dict[str, Any] = {
@@ -81,6 +87,20 @@ def make_sample(
         video=video.blobs.get("video") if keep_video else None,
         poses={name: entry.blobs["keypoints"] for name, entry in poses.items()},
         row=row,
+        features={name: entry.blobs["features"] for name, entry in features.items()},
+    )
+
+
+def _feature_record(setup: Setup, name: str, entry: Entry) -> FeatureRecord:
+    made = next(each for each in setup.features if each.name == name)
+    return FeatureRecord(
+        backend=made.backend,
+        version=made.version,
+        dtype=made.options["dtype"],
+        shape=tuple(entry.facts["shape"]),
+        options=feature_identity(made.options),
+        weights=tuple(sorted(made.weights.values())),
+        provider=entry.facts["provider"],
     )
 
 

@@ -37,6 +37,27 @@ class PoseSetup:
 
 
 @dataclass(frozen=True, slots=True)
+class FeatureSetup:
+    """A set of features as this build computes it.
+
+    Attributes:
+        name: of the set.
+        backend: that computes it.
+        version: of the backend's code.
+        size: D, numbers in each time step; 0 where only the network itself tells.
+        options: validated options as JSON.
+        weights: sha256 of the model files by name.
+    """
+
+    name: str
+    backend: str
+    version: str
+    size: int
+    options: Mapping[str, Any]
+    weights: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Setup:
     """What a worker needs.
 
@@ -51,6 +72,7 @@ class Setup:
         poses: the backends, in pipeline order.
         imported: what is known of keypoints that others extracted; None where the data set has
             videos only.
+        features: sets of features, in pipeline order.
     """
 
     pipeline: Mapping[str, Any]
@@ -61,6 +83,7 @@ class Setup:
     weights: str
     poses: tuple[PoseSetup, ...]
     imported: KeypointSet | None = None
+    features: tuple[FeatureSetup, ...] = ()
 
     def choices(self) -> Pipeline:
         """The pipeline as a model."""
@@ -79,12 +102,14 @@ def setup_from_json(value: Mapping[str, Any]) -> Setup:
             **value,
             "poses": tuple(PoseSetup(**pose) for pose in value["poses"]),
             "imported": KeypointSet(**imported) if imported else None,
+            "features": tuple(FeatureSetup(**each) for each in value.get("features", ())),
         }
     )
 
 
 def clip_stages(setup: Setup) -> list[Stage]:
     """The stages that a clip may pass after `fetch`, for one worker; close each when done."""
+    from sign_etl.stages.features import FeatureStage
     from sign_etl.stages.imported import ImportStage
     from sign_etl.stages.normalise import NormaliseStage
     from sign_etl.stages.pose import PoseStage
@@ -94,6 +119,7 @@ def clip_stages(setup: Setup) -> list[Stage]:
         NormaliseStage(setup),
         *(PoseStage(setup, pose) for pose in setup.poses),
         *([ImportStage(setup)] if setup.imported else []),
+        *(FeatureStage(setup, features) for features in setup.features),
         QualityStage(setup),
     ]
 
@@ -110,6 +136,7 @@ def versions(setup: Setup) -> dict[str, str]:
         "normalise": normalise.VERSION,
         **{f"pose:{pose.name}": pose.version for pose in setup.poses},
         **({"import": importing.VERSION} if setup.imported else {}),
+        **{f"features:{each.name}": each.version for each in setup.features},
         "quality": quality.VERSION,
         "pack": pack.VERSION,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from tiny_run import make_clip, tiny_run, write_videos
 
 from sign_etl.core.errors import Stopped
 from sign_etl.media import normalise
+from sign_etl.run import engine
 from sign_etl.run.stall import STACKS_FILE, Watch
 
 
@@ -67,13 +69,22 @@ def test_a_run_whose_stage_sleeps_ends_and_the_next_one_finishes(
     quiet = tiny_run(tmp_path / "quiet", clips, media)
     quiet.run()
     quiet.publish()
-    run = tiny_run(tmp_path / "stalled", clips, media, pools={"stall_s": 3})
+    run = tiny_run(tmp_path / "stalled", clips, media, pools={"stall_s": 3600})
+    asleep, events = tmp_path / "asleep", run.build / ".sign-etl" / "events.jsonl"
+
+    def clock() -> float:
+        """An hour goes by once the first clip sleeps and both have been fetched."""
+        fetched = events.read_text().count('"stage": "fetch"') if events.exists() else 0
+        return 3601.0 if asleep.exists() and fetched == len(clips) else 0.0
+
     with monkeypatch.context() as patch:
         patch.setattr(normalise, "TARGET", "guard_targets:sleep_for_ever")
+        patch.setattr(engine, "Watch", partial(Watch, clock=clock))
+        patch.setenv("SLEEPS_WHEN", str(asleep))
         with pytest.raises(Stopped) as caught:
             run.run()
     assert caught.value.exit_code == 75
-    assert caught.value.message.startswith("nothing has moved for 3 s; in hand: tiny-")
+    assert caught.value.message.startswith("nothing has moved for 3600 s; in hand: tiny-")
     stacks = (run.build / ".sign-etl" / STACKS_FILE).read_text()
     assert "guard.py" in stacks
     assert all(clip.key in stacks for clip in clips)
