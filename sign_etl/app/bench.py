@@ -80,6 +80,10 @@ def bench(
         UsageError: no videos, or the backend fails on one.
         AccessError: its weights are missing.
         MissingExtraError: it is not installed.
+
+    Example:
+        >>> bench("blazepose", Path("clips"), clips=8).frames_per_s
+        41.7
     """
     tell = tell or (lambda _: None)
     backend = BACKENDS.get(name)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sign_etl.reader import Build
-from sign_etl.reader.sample import NPY
+from sign_etl.reader.sample import is_keypoints
 from sign_etl.schema.outcome import Outcome
 from sign_etl.schema.report_parts import DriftPart, MeasurePart, PoseQualityPart
 from sign_etl.schema.report_reply import Report
@@ -78,7 +78,7 @@ def _keypoint_crcs(build: Build) -> dict[str, list[tuple[str, int]]]:
         row["key"]: [
             (member["name"], member["crc32"])
             for member in row["members"]
-            if member["name"].endswith(NPY)
+            if is_keypoints(member["name"])
         ]
         for row in build.index.select(["key", "members"]).to_pylist()
     }

@@ -42,12 +42,9 @@ class ClusterJob:
         tasks: tasks of the array at most.
         parallel: of them at the same time.
         nodes: nodes (of a Ray cluster).
-        cpus: CPUs of each task or node.
-        memory_gb: memory of each, in GiB.
-        gpus: GPUs of each.
+        cpus, memory_gb, gpus: of each task or node; memory in GiB.
         time: limit, as SLURM writes it (`08:00:00`, `2-00:00:00`).
-        partition: SLURM partition, None for the default.
-        account: SLURM account, likewise.
+        partition, account: of SLURM, None for the default.
         image: container image (KubeRay).
         claim: persistent volume claim that holds build, store and media (KubeRay).
         namespace: of Kubernetes.
@@ -89,6 +86,9 @@ def render(
     Raises:
         UsageError: a value that the system would not take.
         ConfigError: no such pipeline.
+
+    Example:
+        >>> files = render(job, "slurm", Path("cluster"))
     """
     _check(job)
     if target == "kuberay":
@@ -236,20 +236,22 @@ def _config_map(job: ClusterJob, name: str) -> dict[str, Any]:
 def _kubernetes_name(name: str) -> str:
     found = re.sub(r"[^a-z0-9-]+", "-", f"sign-etl-{name}").strip("-")[:42].strip("-")
     if not _NAME.fullmatch(found):
-        raise UsageError(f"`{name}` makes no name for Kubernetes")
+        raise UsageError(f"`{name}` makes no name for Kubernetes", hint="use a-z, 0-9 and -")
     return found
 
 
 def _check(job: ClusterJob) -> None:
     for value in ("shards", "tasks", "parallel", "nodes", "cpus", "memory_gb"):
         if getattr(job, value) < 1:
-            raise UsageError(f"--{value.replace('_', '-')} must be at least 1")
+            hint = "see `sign-etl cluster render --help`"
+            raise UsageError(f"--{value.replace('_', '-')} must be at least 1", hint=hint)
     if not _TIME.fullmatch(job.time):
         raise UsageError(f"--time {job.time} is no time limit", hint="as in 08:00:00 or 2-00:00:00")
     for flag in ("partition", "account", "image", "claim", "namespace"):
         value = getattr(job, flag)
         if value is not None and not _WORD.fullmatch(value):
-            raise UsageError(f"--{flag} {value!r} has characters that no such name has")
+            hint = "letters, digits and . _ , : = / + - are"
+            raise UsageError(f"--{flag} {value!r} has characters that no such name has", hint=hint)
 
 
 def _values(job: ClusterJob, folder: Path) -> dict[str, str]:

@@ -28,6 +28,10 @@ def datasets(
 
     Raises:
         UsageError: no card may hold such a task or access.
+
+    Example:
+        >>> [part.name for part in datasets(language="gss").datasets]
+        ['gsl-continuous', 'gsl-isolated']
     """
     _known("task", task)
     _known("access", access)
@@ -47,8 +51,15 @@ def datasets(
 def dataset_info(name: str) -> DatasetsInfo:
     """Everything about one data set.
 
+    Args:
+        name: of the data set.
+
     Raises:
         ConfigError: there is none of this name.
+
+    Example:
+        >>> dataset_info("wlasl").dataset.licence
+        'C-UDA-1.0'
     """
     recipe = RECIPES.get(name)
     return DatasetsInfo(

@@ -78,6 +78,13 @@ def demo(
         store: URL of the store.
         jobs: worker slots.
         progress: see `ingest`.
+
+    Raises:
+        SignEtlError: as `ingest`.
+
+    Example:
+        >>> demo(Path("demo-build")).counts
+        {'failed': 2, 'written': 24}
     """
     started = time.monotonic()
     note = _unavailable(progress)

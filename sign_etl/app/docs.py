@@ -25,13 +25,14 @@ _ACCESS = {
     "login": "login",
     "local": "your files",
 }
+_EVIDENCE = {"file": "files", "docs": "documents", "memory": "memory: **Experimental**"}
 
 
 def datasets_table() -> str:
     """All data sets that ship with sign-etl, as a Markdown table."""
     lines = [
-        "| name | data set | language | task | clips | licence | access |",
-        "|---|---|---|---|---:|---|---|",
+        "| name | data set | language | task | clips | licence | access | layout read from |",
+        "|---|---|---|---|---:|---|---|---|",
         *map(_row, datasets().datasets),
     ]
     return "\n".join(lines) + "\n"
@@ -44,7 +45,10 @@ def with_table(text: str, table: str) -> str:
         UsageError: it lacks the markers, or has them more than once.
     """
     if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-        raise UsageError(f"the document needs one `{BEGIN}` and behind it one `{END}`")
+        raise UsageError(
+            f"the document needs one `{BEGIN}` and behind it one `{END}`",
+            hint="put them where the table belongs",
+        )
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n{table}{END}{after}"
@@ -60,15 +64,15 @@ def write_readme(path: Path) -> bool:
 
 
 def _row(part: DatasetPart) -> str:
-    mark = " (experimental)" if part.layout_evidence == "memory" else ""
     cells = (
         f"`{part.name}`",
-        part.title + mark,
+        part.title,
         part.language,
         part.task,
         "" if part.clips is None else f"{part.clips:,}",
         part.licence,
         _ACCESS[part.access],
+        _EVIDENCE[part.layout_evidence],
     )
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
 

@@ -41,6 +41,10 @@ def doctor(store: str | None = None, request: IngestRequest | None = None) -> Do
     Args:
         store: URL of the store to check; default the one in the cache folder.
         request: the build; None checks the machine alone.
+
+    Example:
+        >>> doctor().healthy
+        True
     """
     checks: list[CheckPart] = []
     for look in (

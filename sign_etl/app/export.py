@@ -42,6 +42,10 @@ def export(
         UsageError: no build, `out` is in the way, or the build lacks what the format is made of.
         MissingExtraError: a package for the format is not installed.
         VerifyError: the build is unfinished or damaged.
+
+    Example:
+        >>> export(Path("demo-build"), "hf", Path("demo-hf")).splits
+        ('train', 'val')
     """
     exporter = EXPORTERS.get(format)
     with open_build(build) as opened:
@@ -71,7 +75,12 @@ def export(
 
 
 def export_formats() -> ExportFormats:
-    """All formats that builds can be written in, by name."""
+    """All formats that builds can be written in, by name.
+
+    Example:
+        >>> "spoter" in [part.name for part in export_formats().formats]
+        True
+    """
     found = [EXPORTERS.get(name) for name in EXPORTERS.names()]
     return ExportFormats(
         formats=tuple(

@@ -48,17 +48,26 @@ class ExportRequest:
 def export_model(request: ExportRequest) -> ExportModel:
     """Export a model, once it has been held against torch.
 
+    Args:
+        request: which run in which format.
+
     Raises:
         ConfigError: the model cannot be exported so.
         MissingExtraError: packages for it are not installed.
         VerifyError: the file says something else than the model.
+
+    Example:
+        >>> export_model(ExportRequest(Path("runs/words"), "onnx", Path("x.onnx"))).files
+        ('x.onnx',)
     """
     need_packages()
     from sign_etl.tasks import outside, portable
     from sign_etl.tasks.trained import open_run
 
     if request.format != "web" and (request.gallery or request.runtime):
-        raise UsageError("--gallery and --runtime belong to --format web")
+        raise UsageError(
+            "--gallery and --runtime are of web pages", hint="add --format web, or leave them out"
+        )
     if request.format == "web" and request.input == "batch":
         raise UsageError("the page takes one clip", hint="leave --input batch out")
     trained = open_run(request.run, request.data)

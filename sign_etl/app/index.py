@@ -24,6 +24,10 @@ def index(
 
     Raises:
         UsageError: no folder, no tars, compressed ones, or keys that hold dots.
+
+    Example:
+        >>> index(Path("tars")).samples
+        3
     """
     return index_folder(folder, dots=dots, checksums=checksums)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from sign_etl.app.claim import claim, refuse_strange
 from sign_etl.app.drift import drift, words
 from sign_etl.app.locked import compare_held, find_lock, hold, rule
+from sign_etl.app.noticed import missing_notes, split_notes
 from sign_etl.app.ownership import Share, owned, share_of
 from sign_etl.app.prepare import IngestRequest, Prepared, prepare
 from sign_etl.app.remembered import remember
@@ -85,6 +86,14 @@ def ingest(
         Stopped: a signal ended the run early; the same call goes on.
         DiskError: the disk is full; likewise.
         AccountingError: the numbers do not add up; nothing was published.
+
+    Example:
+        >>> settings = ("pose={}", "normalise.short_side=64")
+        >>> request = IngestRequest(
+        ...     "folder", out=Path("builds/one"), media=Path("clips"), limit=1, settings=settings
+        ... )
+        >>> ingest(request).counts
+        {'written': 1}
     """
     prepared = prepare(request, tell=_teller(progress))
     lock = find_lock(request, prepared.build)
@@ -155,7 +164,12 @@ def make(
             *policy_problems(build, _minded(prepared.pipeline.policy)),
             *held.problems,
         ),
-        notes=(*held.notes, *words(drifted)),
+        notes=(
+            *missing_notes(prepared.plan, share.journal.latest().values()),
+            *split_notes(prepared),
+            *held.notes,
+            *words(drifted),
+        ),
     )
 
 

@@ -19,6 +19,7 @@ from sign_etl.reader.lock import Line, Lock, open_lock
 from sign_etl.reader.lock_diff import KINDS, diff_heads, diff_lines
 from sign_etl.run.lock import BINDING
 from sign_etl.run.merge import merge as _merge
+from sign_etl.schema.feature_set import feature_member
 from sign_etl.schema.lineage_replies import (
     ConflictPart,
     HeadPart,
@@ -47,6 +48,10 @@ def check(target: Path, *, store: str | None = None, media: bool = False) -> Loc
     Raises:
         UsageError: there is no lock, or nothing is known of the media.
         VerifyError: a build that did not finish, a lock or a shard that is damaged.
+
+    Example:
+        >>> check(Path("builds/one")).sound
+        True
     """
     lock = open_lock(target)
     checked = _Checked()
@@ -88,6 +93,10 @@ def diff(first: Path, second: Path, *, examples: int = NAMED) -> LockDiff:
     Raises:
         UsageError: there is none.
         VerifyError: one is damaged.
+
+    Example:
+        >>> diff(Path("builds/one"), Path("builds/one")).same
+        True
     """
     one, other = open_lock(first), open_lock(second)
     heads = diff_heads(one.head, other.head)
@@ -118,10 +127,19 @@ def diff(first: Path, second: Path, *, examples: int = NAMED) -> LockDiff:
 def merge(first: Path, second: Path, out: Path) -> LockMerge:
     """Write the union of two locks of one plan; nothing is written where they contradict.
 
+    Args:
+        first: a lock, or the build that has one.
+        second: likewise.
+        out: the file to write.
+
     Raises:
         ConfigError: they are of different builds.
         UsageError: there is none.
         VerifyError: one is damaged.
+
+    Example:
+        >>> merge(Path("mine"), Path("theirs"), Path("both.lock")).gained
+        12
     """
     merged = _merge(open_lock(first), open_lock(second), out)
     return LockMerge(
@@ -150,7 +168,7 @@ def _against_build(
     build: Build, lock: Lock, store: Store | None, checked: _Checked
 ) -> Iterator[str]:
     manifest = build.manifest
-    for name in ("plan", "pipeline", "stages", "poses"):
+    for name in ("plan", "pipeline", "stages", "poses", "features"):
         if getattr(lock.head, name) != getattr(manifest, name):
             yield f"its head: `{name}` is not the manifest's"
     dtype = str(manifest.pipeline.get("pack", {}).get("dtype", "float16"))
@@ -196,6 +214,10 @@ def _sample(build: Build, line: Line, stored: dict[str, bytes], dtype: str) -> I
     sample = build.sample(line["key"])
     if sample.has_video and sha256_bytes(build.read(sample, "mp4")) != line.get("video"):
         yield f"{sample.key}: its video is not the one in the lock"
+    for name in sample.features:
+        packed = build.read(sample, feature_member(name))
+        if sha256_bytes(packed) != line.get("features", {}).get(name):
+            yield f"{sample.key}: its features {name} are not those in the lock"
     for backend in sample.backends:
         if backend not in line.get("poses", {}):
             yield f"{sample.key}: the lock has no keypoints of `{backend}`"

@@ -33,6 +33,10 @@ def new_dataset(name: str, root: Path, *, title: str | None = None) -> DatasetsN
 
     Raises:
         UsageError: the name is taken or none, or `root` is no checkout.
+
+    Example:
+        >>> new_dataset("my-signs", Path(".")).written
+        ('sign_etl/recipes/my_signs.py', 'pipelines/my-signs.yaml', ...)
     """
     module = _module(name)
     if not (root / _REGISTRY).is_file() or not (root / _README).is_file():
@@ -91,7 +95,10 @@ def _registered(text: str, module: str) -> str:
     block, closing, tail = rest.partition("\n)")
     lines = block.split("\n")
     if not opening or not closing or not all(line.startswith("    ") for line in lines):
-        raise UsageError(f"{_REGISTRY} holds no `RECIPES.builtin(...)` that can be added to")
+        raise UsageError(
+            f"{_REGISTRY} holds no `RECIPES.builtin(...)` that can be added to",
+            hint="run it in a fresh checkout of sign-etl",
+        )
     lines.append(f'    {module}="sign_etl.recipes.{module}:RECIPE",')
     return head + opening + "\n".join(sorted(lines)) + closing + tail
 
@@ -101,6 +108,8 @@ def _listed(text: str, name: str, title: str) -> str:
     lines = text.split("\n")
     rows = [number for number, line in enumerate(lines) if line.startswith("| `")]
     if not rows:
-        raise UsageError(f"{_README} holds no table of pipelines")
+        raise UsageError(
+            f"{_README} holds no table of pipelines", hint="run it in a fresh checkout of sign-etl"
+        )
     lines.insert(rows[-1] + 1, f"| `{name}.yaml` | {title} | what you have |")
     return "\n".join(lines)

@@ -113,6 +113,7 @@ def resolve(document: Document) -> Pipeline:
         problems += error.problems
     problems += _recipe_problems(document)
     problems += _pose_problems(document)
+    problems += _feature_problems(document)
     if pipeline is not None and pipeline.quality.backend not in (None, *pipeline.pose):
         place = document.place(("quality", "backend"))
         problems.append(
@@ -133,7 +134,12 @@ def bundled() -> dict[str, Pipeline]:
 
 
 def pipelines() -> PipelinesList:
-    """The pipelines that come with sign-etl, for `pipelines list`."""
+    """The pipelines that come with sign-etl, for `pipelines list`.
+
+    Example:
+        >>> "wlasl100" in [part.name for part in pipelines().pipelines]
+        True
+    """
     return PipelinesList(
         pipelines=tuple(
             PipelinePart(
@@ -148,7 +154,19 @@ def pipelines() -> PipelinesList:
 
 
 def show(name: str, settings: Iterable[str] = ()) -> PipelinesShow:
-    """A pipeline with all its settings, the defaults too."""
+    """A pipeline with all its settings, the defaults too.
+
+    Args:
+        name: see `find`.
+        settings: `key=value` overrides.
+
+    Raises:
+        ConfigError: a wrong name or setting.
+
+    Example:
+        >>> show("folder", ["normalise.fps=30"]).pipeline["normalise"]["fps"]
+        30.0
+    """
     return PipelinesShow(
         origin=find(name).origin,
         pipeline=load(name, settings).model_dump(mode="json", by_alias=True),
@@ -165,6 +183,10 @@ def copy(name: str, out: Path | None, *, force: bool = False) -> Path:
 
     Raises:
         UsageError: there is a file already.
+
+    Example:
+        >>> copy("folder", Path("mine.yaml")).name
+        'mine.yaml'
     """
     found = find(name)
     path = out or Path(f"{Path(name).stem}.yaml")
@@ -182,7 +204,15 @@ def copy(name: str, out: Path | None, *, force: bool = False) -> Path:
 
 
 def check(name: str) -> CheckedPart:
-    """Whether a pipeline is valid, and all that is wrong with it."""
+    """Whether a pipeline is valid, and all that is wrong with it.
+
+    Args:
+        name: see `find`.
+
+    Example:
+        >>> check("folder").valid
+        True
+    """
     problems: tuple[Problem, ...] = ()
     try:
         load(name)
@@ -222,6 +252,26 @@ def _pose_problems(document: Document) -> list[Problem]:
             hint = f"see `sign-etl pose info {name}`"
             path = ("pose", name)
             problems += _plugin_problems(BACKENDS, name, options, document, path, (), hint)
+    return problems
+
+
+def _feature_problems(document: Document) -> list[Problem]:
+    from sign_etl.features.base import BACKENDS as EXTRACTORS
+
+    sets = document.values.get("features")
+    if isinstance(sets, tuple):
+        sets = {name: {} for name in sets if isinstance(name, str)}
+    problems: list[Problem] = []
+    for name, options in sets.items() if isinstance(sets, dict) else ():
+        backend = options.get("backend", name) if isinstance(options, dict) else None
+        if isinstance(backend, str):
+            own = {key: value for key, value in options.items() if key != "backend"}
+            path, inside = ("features", name), ("backend",) if "backend" in options else ()
+            hint = "see `sign-etl help features`"
+            problems += _plugin_problems(EXTRACTORS, backend, own, document, path, inside, hint)
+        elif isinstance(options, dict):
+            place = document.place(("features", name, "backend"))
+            problems.append(Problem(f"{place}: `backend` must be a text", None))
     return problems
 
 

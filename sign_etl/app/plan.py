@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from sign_etl.app.noticed import split_notes
 from sign_etl.app.prepare import IngestRequest, Resolved, prepare, resolve
 from sign_etl.core.errors import AccessError, AnnotationError, UsageError
 from sign_etl.run.plan import Plan
@@ -41,6 +42,7 @@ class PlanSummary:
         download_bytes: their size, None where it is not known of all.
         digest: of the plan; empty where the list of clips is in those archives: then the clips are
             those of the data set's card, and most other numbers are 0.
+        notes: what looks like a slip.
     """
 
     name: str
@@ -56,6 +58,7 @@ class PlanSummary:
     downloads: int
     download_bytes: int | None
     digest: str
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
@@ -65,8 +68,16 @@ class PlanSummary:
 def plan(request: IngestRequest) -> PlanSummary:
     """Resolve a request and sum it up; nothing but annotation files is fetched.
 
+    Args:
+        request: what would be built.
+
     Raises:
         SignEtlError: as `ingest` would at its beginning.
+
+    Example:
+        >>> summary = plan(IngestRequest("folder", media=Path("clips")))
+        >>> summary.clips, summary.splits
+        (3, {'train': 3})
     """
     resolved = resolve(request)
     outstanding = resolved.access.outstanding
@@ -93,6 +104,7 @@ def plan(request: IngestRequest) -> PlanSummary:
         downloads=len(outstanding),
         download_bytes=_download_bytes(resolved),
         digest=made.digest,
+        notes=split_notes(prepared),
     )
 
 
@@ -160,4 +172,10 @@ def _disk(pipeline: Pipeline, setup: Setup, seconds: float) -> dict[str, int]:
         values = int(frames * kind.size * kind.channels)
         estimate[f"pose:{pose.name}"] = values * FLOAT_BYTES
         packed += values * half
+    for each in setup.features:
+        options = each.options
+        steps = seconds * options["fps"] if options["fps"] else frames / options["stride"]
+        size = int(steps * each.size * (2 if options["dtype"] == "float16" else FLOAT_BYTES))
+        estimate[f"features:{each.name}"] = size
+        packed += size
     return estimate | {"pack": packed}

@@ -22,7 +22,12 @@ FileState = Literal["present", "missing", "damaged"]
 
 
 def backends() -> PoseList:
-    """All pose backends."""
+    """All pose backends.
+
+    Example:
+        >>> "blazepose" in [part.name for part in backends().backends]
+        True
+    """
     return PoseList(backends=tuple(_part(BACKENDS.get(name)) for name in BACKENDS.names()))
 
 
@@ -35,6 +40,10 @@ def backend_info(name: str, settings: Iterable[str] = ()) -> PoseInfo:
 
     Raises:
         ConfigError: there is none of this name, or a wrong option.
+
+    Example:
+        >>> backend_info("blazepose").backend.layout
+        'holistic-75'
     """
     backend = BACKENDS.get(name)
     options = backend_options(backend, settings)
@@ -61,6 +70,10 @@ def fetch_weights(name: str, settings: Iterable[str] = ()) -> PoseFetch:
     Raises:
         ConfigError: there is none of this name, or a wrong option.
         AccessError: they cannot be had; the hint says what to do.
+
+    Example:
+        >>> fetch_weights("blazepose").folder
+        '/home/anna/.cache/sign-etl/weights'
     """
     backend = BACKENDS.get(name)
     options = backend_options(backend, settings)

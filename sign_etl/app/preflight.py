@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from sign_etl.app.plan import PlanSummary, plan
-from sign_etl.app.prepare import IngestRequest, resolve
+from sign_etl.app.prepare import IngestRequest, feature_setup, resolve
 from sign_etl.core.errors import SignEtlError
 from sign_etl.core.places import default_store, weights_folder
 from sign_etl.core.store import open_store
@@ -20,7 +20,7 @@ from sign_etl.schema.pipeline import Pipeline
 from sign_etl.schema.replies import CheckPart
 
 State = Literal["ok", "absent", "bad"]
-IN_STORE = ("fetch", "normalise", "pose")
+IN_STORE = ("fetch", "normalise", "pose", "features")
 """Stages whose outputs lie in the store; shards lie in the build folder."""
 
 
@@ -70,6 +70,14 @@ def _backends(pipeline: Pipeline) -> Iterator[CheckPart]:
             yield part("build", f"pose {name}", "bad", error.message, error.hint)
         else:
             yield part("build", f"pose {name}", "ok", f"libraries and weights of {backend.version}")
+    for name, raw in pipeline.features.items():
+        try:
+            made = feature_setup(name, raw, weights=True)
+        except SignEtlError as error:
+            yield part("build", f"features {name}", "bad", error.message, error.hint)
+        else:
+            detail = f"{made.backend} {made.version}, {made.size:,} numbers a frame"
+            yield part("build", f"features {name}", "ok", detail)
     wanted = pipeline.pools.pose.gpus
     if wanted and pipeline.pose:
         found = shutil.which("nvidia-smi") is not None

@@ -19,7 +19,7 @@ from sign_etl.run.plan import Plan
 from sign_etl.run.planning import make_plan
 from sign_etl.schema.pipeline import Pipeline
 from sign_etl.schema.records import STATE_FOLDER
-from sign_etl.stages.setup import PoseSetup, Setup
+from sign_etl.stages.setup import FeatureSetup, PoseSetup, Setup
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +183,11 @@ def prepare(
             if plan.table["keypoints"].null_count
         ),
         imported=imported if plan.table["keypoints"].null_count < len(plan) else None,
+        features=tuple(
+            feature_setup(name, raw, weights=weights)
+            for name, raw in pipeline.features.items()
+            if plan.table["keypoints"].null_count
+        ),
     )
     synonyms = recipe.synonyms(root, options)
     return Prepared(pipeline, recipe, options, setup, plan, build, access, synonyms)
@@ -254,4 +259,33 @@ def pose_setup(name: str, raw: dict[str, Any], *, weights: bool) -> PoseSetup:
         },
         annotation_bound=backend.annotation_bound,
         uses_bbox=backend.uses_bbox,
+    )
+
+
+def feature_setup(name: str, raw: dict[str, Any], *, weights: bool) -> FeatureSetup:
+    """A set of features with checked options and, where it is there, the digests of its model.
+
+    Raises:
+        MissingExtraError: its libraries are not installed (only where `weights` are wanted).
+        AccessError: its model files are missing (likewise).
+    """
+    from sign_etl.features.base import BACKENDS as EXTRACTORS
+    from sign_etl.features.weights import digests
+
+    backend = EXTRACTORS.get(raw.get("backend", name))
+    options = backend.options({key: value for key, value in raw.items() if key != "backend"})
+    found: dict[str, str] = {}
+    size = 0
+    try:
+        found, size = digests(backend, options), backend.size(options)
+    except (AccessError, MissingExtraError):
+        if weights:
+            raise
+    return FeatureSetup(
+        name=name,
+        backend=backend.name,
+        version=backend.version,
+        size=size,
+        options=options.model_dump(mode="json"),
+        weights=found,
     )

@@ -16,7 +16,7 @@ from sign_etl.reader.manifest import MANIFEST, read_manifest
 from sign_etl.schema.records import REPORT_PAGE, ManifestRecord
 
 UNSIGNED = ("build.lock", "README.md", REPORT_PAGE, "croissant.json")
-"""Files of a build that the manifest does not name; pushed where they are there."""
+"""Files of a build that the manifest need not name; pushed where they are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,10 @@ def push(build: Path, url: str, *, tell: Callable[[str], None] | None = None) ->
         UsageError, VerifyError: `build` is no finished build, or not what its manifest says.
         StorageError: the storage does not answer; the same call goes on.
         MissingExtraError: fsspec needs a package for it.
+
+    Example:
+        >>> push(Path("builds/mine"), "s3://signs/mine").sent
+        7
     """
     manifest = read_manifest(build)
     remote = Remote(url)
@@ -73,7 +77,7 @@ def push(build: Path, url: str, *, tell: Callable[[str], None] | None = None) ->
     if there is not None and (there != text or sent or gone):
         remote.remove(MANIFEST)
         there = None
-    extra = [name for name in UNSIGNED if (build / name).is_file()]
+    extra = [name for name in UNSIGNED if name not in wanted and (build / name).is_file()]
     for name in (*sent, *extra):
         if tell is not None:
             tell(name)
@@ -94,7 +98,7 @@ def push(build: Path, url: str, *, tell: Callable[[str], None] | None = None) ->
 def _files(manifest: ManifestRecord) -> Iterator[tuple[str, tuple[str, int]]]:
     for shard in manifest.shards:
         yield shard.path, (shard.sha256, shard.size_bytes)
-    for name, file in manifest.files.items():
+    for name, file in {**manifest.files, **manifest.documents}.items():
         yield name, (file.sha256, file.size_bytes)
 
 

@@ -50,6 +50,10 @@ def report(
     Raises:
         UsageError: the folder is no build.
         VerifyError: the build is unfinished or damaged.
+
+    Example:
+        >>> report(Path("demo-build"), poses=False).outcomes
+        {'failed': 1, 'written': 6}
     """
     with open_build(build) as opened:
         return report_of(opened, poses=poses, examples=examples, against=against)

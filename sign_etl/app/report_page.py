@@ -54,6 +54,10 @@ def report_page(
         UsageError: no build.
         VerifyError: the build is unfinished or damaged.
         MissingExtraError: the library for charts is not installed.
+
+    Example:
+        >>> report_page(Path("demo-build"), Path("report.html")).page
+        'report.html'
     """
     require_charts()  # before minutes of reading
     target = out or build / REPORT_PAGE

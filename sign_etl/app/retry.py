@@ -9,7 +9,7 @@ from pathlib import Path
 from sign_etl.app.access import Access
 from sign_etl.app.ingest import IngestRequest, IngestResult, make
 from sign_etl.app.locked import GIVEN_LOCK
-from sign_etl.app.prepare import Prepared, pose_setup
+from sign_etl.app.prepare import Prepared, feature_setup, pose_setup
 from sign_etl.app.remembered import Remembered, recall
 from sign_etl.core.errors import ConfigError, UsageError, near_miss
 from sign_etl.reader.lock import LOCK_FILE, open_lock
@@ -61,6 +61,10 @@ def retry(
     Raises:
         UsageError: no build, or an unknown reason.
         SignEtlError: as `ingest`.
+
+    Example:
+        >>> retry(Path("builds/mine"), only=("timeout",)).came_back
+        3
     """
     reasons = _reasons(only)
     recalled = recall(build)
@@ -119,7 +123,11 @@ def _prepared(build: Path, recalled: Remembered) -> Prepared:
     poses = tuple(
         pose_setup(pose.name, pipeline.pose[pose.name], weights=True) for pose in setup.poses
     )
-    fresh = replace(setup, poses=poses)
+    features = tuple(
+        feature_setup(each.name, pipeline.features[each.name], weights=True)
+        for each in setup.features
+    )
+    fresh = replace(setup, poses=poses, features=features)
     lock = build / LOCK_FILE
     if lock.exists():
         forbidding, _ = drift(open_lock(lock).head, head_of(recalled.plan, fresh))

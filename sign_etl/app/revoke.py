@@ -50,6 +50,10 @@ def revoke(
     Raises:
         UsageError: no build, or it knows no such source or clip; nothing was changed.
         VerifyError: a shard is damaged.
+
+    Example:
+        >>> revoke(Path("builds/mine"), sources=("anna/0001.mp4",)).written
+        23
     """
     if not sources and not clips:
         raise UsageError("nothing is named", hint=f"sign-etl revoke {build} SOURCE")

@@ -21,7 +21,12 @@ MAX_PROBLEMS = 20
 
 
 def schemas() -> SchemasList:
-    """The published schemas."""
+    """The published schemas.
+
+    Example:
+        >>> "sample" in [part.name for part in schemas().schemas]
+        True
+    """
     parts = []
     for path in _files():
         name, _, version = path.stem.rpartition("-")
@@ -38,6 +43,10 @@ def schema_text(name: str) -> str:
 
     Raises:
         UsageError: there is none of this name.
+
+    Example:
+        >>> schema_text("manifest").startswith("{")
+        True
     """
     parts = schemas().schemas
     matching = [part for part in parts if name in (part.name, f"{part.name}-{part.version}")]
@@ -54,11 +63,18 @@ def schema_text(name: str) -> str:
 def check_file(path: Path) -> CheckedPart:
     """Hold a file against the schema that it names: pipelines, JSON records and tables of builds.
 
+    Args:
+        path: a pipeline, or a record or table of a build.
+
     Raises:
         UsageError: it cannot be read.
+
+    Example:
+        >>> check_file(Path("demo-build/manifest.json")).valid
+        True
     """
     if not path.is_file():
-        raise UsageError(f"{path}: no such file")
+        raise UsageError(f"{path}: no such file", hint="give a file of a build, or a pipeline")
     if path.suffix in (".yaml", ".yml"):
         from sign_etl.app.pipelines import check
 

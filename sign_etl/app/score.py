@@ -24,6 +24,10 @@ def score(path: Path, *, unit: Literal["word", "character"], classes: bool = Fal
     Raises:
         AnnotationError: a column or a reference is missing, or the table cannot be read.
         MissingExtraError: the scorers are not installed.
+
+    Example:
+        >>> score(Path("theirs.csv"), unit="word").metrics
+        {'bleu1': 41.2, 'bleu4': 20.1}
     """
     need_packages()
     from sign_etl.tasks.text_metrics import class_accuracy, score_texts
@@ -37,11 +41,13 @@ def score(path: Path, *, unit: Literal["word", "character"], classes: bool = Fal
             )
     for row in table.rows:
         if not (row.cells[REFERENCE] or "").strip():
-            raise AnnotationError(f"{path.name}: row {row.number} has no reference")
+            raise AnnotationError(
+                f"{path.name}: row {row.number} has no reference", hint="give one, or drop the row"
+            )
     said = [row.cells[PREDICTION] or "" for row in table.rows]
     meant = [row.cells[REFERENCE] or "" for row in table.rows]
     if not meant:
-        raise AnnotationError(f"{path.name} has no rows")
+        raise AnnotationError(f"{path.name} has no rows", hint="one row a text is scored")
     found = score_texts(said, meant, unit=unit)
     metrics = found.values | (class_accuracy(said, meant) if classes else {})
     return Score(

@@ -38,7 +38,9 @@ def show_run(run: Path, out: Path) -> Path:
 
     target = out / f"{run.absolute().name}.png" if out.is_dir() else out
     if target.suffix.lower() != ".png":
-        raise UsageError(f"a run is shown as PNG, not as {target.suffix or 'that'}")
+        raise UsageError(
+            f"a run is shown as PNG, not as {target.suffix or 'that'}", hint="--out curves.png"
+        )
     records = list(_records(run / METRICS))
     if not records:
         raise UsageError(f"{run} has measured nothing yet", hint="wait for its first lines")

@@ -17,12 +17,19 @@ from sign_etl.schema.records import STATE_FOLDER
 def status(build: Path) -> dict[str, Any]:
     """Counts of a build.
 
+    Args:
+        build: the build folder.
+
     Returns:
         `requested` clips, `outcomes` and `reasons` with counts, `retryable` clips, `shards`
         (finished, planned), `published`.
 
     Raises:
         UsageError: the folder is no build.
+
+    Example:
+        >>> status(Path("builds/one"))["outcomes"]
+        {'written': 1}
     """
     state = build / STATE_FOLDER
     try:

@@ -33,6 +33,10 @@ def embed(
     Raises:
         UsageError: no checkpoint, no build, no clip.
         ConfigError: the run's model has no vector for a clip.
+
+    Example:
+        >>> embed(Path("runs/words"), ["builds/mine"], [], Path("vectors.parquet")).clips
+        105
     """
     need_packages()
     from sign_etl.schema.vectors import write_vectors
@@ -80,6 +84,13 @@ def similarity(
     Raises:
         UsageError: nothing to compare.
         VerifyError: a class would not be its own greatest.
+
+    Example:
+        >>> similarity(
+        ...     Path("vectors.parquet"), [], ["train"], Path("similarity"),
+        ...     variant="closest", alpha=0.1, beta=1.0, seed=0,
+        ... ).classes
+        21
     """
     need_packages()
     from sign_etl.tasks import similarity as degrees
@@ -129,6 +140,10 @@ def knn(queries: Path, gallery: Path, nears: Sequence[int]) -> Knn:
     Raises:
         UsageError: no table, or no class in common.
         VerifyError: they are of different models.
+
+    Example:
+        >>> knn(Path("test.parquet"), Path("train.parquet"), [1, 5]).metrics
+        {'top1_k1': 0.981, 'top1_k5': 0.99}
     """
     need_packages()
     from sign_etl.schema.vectors import read_vectors

@@ -66,6 +66,11 @@ def verify_against(
     Raises:
         UsageError: a folder is no build, or there is nothing to compare with.
         VerifyError: the run that makes it did not finish.
+
+    Example:
+        >>> verified = verify_against(Path("demo-build"))
+        >>> verified.result.samples, verified.result.problems
+        (6, ())
     """
     result = _verify(build)
     digest = tree_digest(read_manifest(build)) if result.ok else ""

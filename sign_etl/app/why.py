@@ -38,6 +38,10 @@ def why_clip(build: Path, key: str) -> WhyClip:
     Raises:
         UsageError: no build, or no such clip.
         VerifyError: the build is unfinished or damaged.
+
+    Example:
+        >>> why_clip(Path("builds/mine"), "folder-anna-0001-815e600784f4").outcome
+        'written'
     """
     with open_build(build) as opened:
         row = _row(opened, key)
@@ -54,7 +58,7 @@ def why_clip(build: Path, key: str) -> WhyClip:
             sample=_sample(opened, key),
             members=_members(opened, key),
             frames=_frames(record) if record else None,
-            digests={name: line[name] for name in ("video", "poses") if name in line},
+            digests={name: line[name] for name in ("video", "poses", "features") if name in line},
             poses=record["poses"] if record else {},
             pipeline=dict(opened.manifest.pipeline),
             versions=_versions(opened, lock),
@@ -73,6 +77,10 @@ def why_source(build: Path, source: str) -> WhySource:
     Raises:
         UsageError: no build, or no such source.
         VerifyError: the build is unfinished or damaged.
+
+    Example:
+        >>> why_source(Path("builds/mine"), "anna/0001.mp4").outcomes
+        {'written': 2}
     """
     with open_build(build) as opened:
         table = opened.ledger

@@ -109,7 +109,7 @@ def verify(
             "there is nothing to compare with", hint="name the other build: --against BUILD"
         )
     if exact and tolerance is not None:
-        raise UsageError("--exact and --tolerance exclude each other")
+        raise UsageError("--exact and --tolerance exclude each other", hint="give one of them")
     verified = verify_against(build, against, tolerance_px=tolerance)
     reply = verify_reply(build, against, verified)
     out.data(reply.to_json(), schema=reply.command)

@@ -118,10 +118,24 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     """Run `sign-etl` with `arguments`; every error is told on stderr.
 
+    With `--json` stdout has one document in any case: where the command ends without its own, it
+    says what went wrong (`sign-etl schemas show cli-error`).
+
     Returns:
         The exit code.
     """
-    out = Output()
+    own = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    out = Output.of(as_json="--json" in own)
+    Output.answered = False
+    code = _run(out, arguments)
+    if code and out.mode == "json" and not Output.answered:
+        # Not through its model, `Failure`: while that is imported a second Ctrl-C could come.
+        told = [{"message": message, "hint": hint} for message, hint in out.problems]
+        out.data({"exit_code": code, "problems": told}, schema="error")
+    return code
+
+
+def _run(out: Output, arguments: list[str]) -> int:
     try:
         result = get_command(app).main(arguments, prog_name="sign-etl", standalone_mode=False)
     except SignEtlError as error:

@@ -10,7 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, TextIO
+from typing import Any, ClassVar, Literal, TextIO
 
 Mode = Literal["human", "json", "quiet"]
 
@@ -24,10 +24,17 @@ class Output:
     Args:
         mode: `human`; `json` for one document on stdout; `quiet` for bare names on stdout and
             only errors on stderr.
+
+    Attributes:
+        problems: the errors that it has told, each with its hint.
     """
+
+    answered: ClassVar[bool] = False
+    """Whether the one JSON document of this command is printed already, by whichever output."""
 
     def __init__(self, mode: Mode = "human") -> None:
         self.mode = mode
+        self.problems: list[tuple[str, str | None]] = []
 
     @classmethod
     def of(cls, *, as_json: bool = False, quiet: bool = False) -> Output:
@@ -42,6 +49,7 @@ class Output:
             schema: the command's part of the schema's name, such as `datasets-list`.
         """
         if self.mode == "json":
+            Output.answered = True
             document = {"schema": f"sign-etl/cli/{schema}/1", "data": value}
             _write(sys.stdout, json.dumps(document, ensure_ascii=False, indent=2))
 
@@ -88,6 +96,7 @@ class Output:
 
     def error(self, message: str, hint: str | None = None) -> None:
         """Say on stderr what went wrong and what helps, in every mode."""
+        self.problems.append((message, hint))
         _write(sys.stderr, f"{_paint('error', _RED, sys.stderr)}: {clean(message)}")
         if hint:
             _write(sys.stderr, f"{_paint('hint', _CYAN, sys.stderr)}: {clean(hint)}")

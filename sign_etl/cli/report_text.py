@@ -40,6 +40,7 @@ def tell_report(out: Output, reply: Report) -> None:
     )
     out.text("")
     classes = reply.classes
+    unknown = f", unknown in {count_text(reply.without_signer, 'clip')}"
     out.facts(
         {
             "length": f"{time_text(reply.seconds)}, {size_text(reply.size_bytes)}",
@@ -50,8 +51,7 @@ def tell_report(out: Output, reply: Report) -> None:
             "classes": f"{classes.total:,}"
             + (f", {classes.variants:,} share their normal label" if classes.variants else ""),
             "clips a class": _spread_text(classes.clips),
-            "signers": f"{reply.signers:,}"
-            + (f", unknown in {reply.without_signer:,} clips" if reply.without_signer else ""),
+            "signers": f"{reply.signers:,}" + (unknown if reply.without_signer else ""),
         }
     )
     out.text("")

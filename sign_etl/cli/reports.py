@@ -72,9 +72,11 @@ def _tell_limit(out: Output, reply: Built) -> None:
     """Say what the run waited for; nothing of the sort where the store had everything."""
     from sign_etl.app.throughput import throughput, words
 
-    limited = words(throughput(Path(reply.build), last=True))
-    if limited:
-        out.note(f"In {time_text(reply.seconds)} {limited}")
+    found = throughput(Path(reply.build), last=True)
+    limited = words(found)
+    if found and limited:
+        # The time that progress showed, too: a demo also draws before it and judges behind it.
+        out.note(f"In {time_text(found.seconds)} {limited}")
 
 
 def tell_reasons(out: Output, reasons: Mapping[str, int]) -> None:
@@ -113,3 +115,5 @@ def tell_plan(out: Output, reply: Plan) -> None:
             "disk, about": ", ".join(sizes),
         }
     )
+    for note in reply.notes:
+        out.warn(note)

@@ -18,6 +18,7 @@ from sign_etl.schema.report_reply import Report
 from sign_etl.viz import page_contents, page_health, page_sources
 from sign_etl.viz.page_elements import Html, data_block, duration, escaped, foreign, number, section
 from sign_etl.viz.sample_pictures import FRAMES, TILE, as_address
+from sign_etl.viz.strip import frames_of
 
 TEMPLATE = Path(__file__).with_name("report")
 MARK = re.compile(r"@@([A-Z]+)@@")
@@ -198,7 +199,7 @@ def _card(build: Build, key: str, picture: bytes) -> str:
         f'width="{TILE[0] * FRAMES}" height="{TILE[1]}" '
         f'alt="Three frames of {escaped(label[:TEXT_CHARACTERS])} with keypoints">'
         f'<p class="label">{foreign(label)}</p>'
-        f"<p>{foreign(sample.split)} · {sample.frames:,} frames"
+        f"<p>{foreign(sample.split)} · {frames_of(sample)}"
         + (f" · signer {foreign(sample.signer)}" if sample.signer else "")
         + f'</p><p class="key">{foreign(key)}</p></li>'
     )

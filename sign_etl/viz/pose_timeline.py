@@ -16,7 +16,7 @@ from sign_etl.reader import Build, Sample
 from sign_etl.reader.pose_quality import known_points
 from sign_etl.schema.layouts import layout
 from sign_etl.viz.contact_sheet import INK, LABEL, MARGIN, PAPER, RULE, SMALL, SOFT, TITLE
-from sign_etl.viz.strip import label_of
+from sign_etl.viz.strip import frames_of, label_of
 from sign_etl.viz.text import lettering
 
 WIDTH = 1200
@@ -91,7 +91,7 @@ def draw_timeline(build: Build, sample: Sample, backends: Sequence[str]) -> Imag
     big, small, middle = lettering(TITLE), lettering(SMALL), lettering(LABEL - 5)
     room = WIDTH - 2 * MARGIN
     big.draw(canvas, (MARGIN, MARGIN + TITLE - 6), big.fit(label_of(sample), room), INK)
-    facts = f"{sample.key} · {sample.frames} frames at {sample.fps:g} fps"
+    facts = f"{sample.key} · {frames_of(sample)} at {sample.fps:g} fps"
     small.draw(canvas, (MARGIN, MARGIN + TITLE + SMALL + 8), small.fit(facts, room), SOFT)
     left, right = MARGIN + NAMES, WIDTH - MARGIN
     for place, lane in enumerate(rows):

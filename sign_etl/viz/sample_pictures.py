@@ -10,7 +10,7 @@ from typing import Literal
 from PIL import Image
 
 from sign_etl.reader import Build, Sample
-from sign_etl.reader.sample import NPY
+from sign_etl.reader.sample import is_keypoints
 from sign_etl.viz.choose import choose_clips, choose_frames
 from sign_etl.viz.crop import WHOLE, signer_span, window
 from sign_etl.viz.strip import make_strip
@@ -40,7 +40,7 @@ def sample_pictures(build: Build, count: int, kind: Kind) -> dict[str, bytes]:
     for key in choose_clips(build.index, count) if count else ():
         sample = build.sample(key)
         if kind == "skeletons":
-            points = {name: row for name, row in sample.members.items() if name.endswith(NPY)}
+            points = {name: row for name, row in sample.members.items() if is_keypoints(name)}
             sample = replace(sample, members=points)
         if not sample.members or not (sample.has_video or sample.backends):
             continue

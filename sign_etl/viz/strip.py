@@ -74,8 +74,13 @@ def _pictures(
     ]
 
 
+def frames_of(sample: Sample) -> str:
+    """Its number of frames: `1 frame`, `1,204 frames`."""
+    return f"{sample.frames:,} frame{'' if sample.frames == 1 else 's'}"
+
+
 def _lines(sample: Sample, backend: str | None) -> tuple[str, ...]:
-    facts = [sample.split, f"{sample.frames} frames", f"{sample.fps:g} fps"]
+    facts = [sample.split, frames_of(sample), f"{sample.fps:g} fps"]
     people = [f"signer {sample.signer}"] if sample.signer else []
     last = [*people, *([backend] if backend else [])]
     return tuple(filter(None, (sample.key, " · ".join(facts), " · ".join(last))))

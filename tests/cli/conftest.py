@@ -39,7 +39,7 @@ def sign_etl(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
             env={**inherited, "SIGN_ETL_CACHE": str(cache), **environment},
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=1100,
             check=False,
             stdin=subprocess.DEVNULL,
         )

@@ -221,6 +221,7 @@ def test_greek_labels_and_a_hyphen_and_a_web_page(
     out = tmp_path / "-build"
     done = ingest("folder", "--media", media, "--annotations", path, f"--out={out}")
     assert done.returncode == 0, done.stderr
+    assert "warning: 1 file is not in the media folder: `gone.mp4`\n" in done.stderr
     rows = ledger(out)
     ends = {name: row["reason"] or row["outcome"] for name, row in rows.items()}
     assert ends == {

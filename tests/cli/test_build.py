@@ -183,7 +183,7 @@ def test_a_terminal_sees_a_live_table(videos: Path, cache: Path, tmp_path: Path)
     assert process.stdout is not None
     said = process.stdout.read()
     process.stdout.close()
-    assert process.wait(60) == 0
+    assert process.wait(240) == 0
     assert b"normalise" in seen
     assert b"\x1b[" in seen
     assert said.startswith(b"Built 3 clips")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import os
 import re
 import subprocess
@@ -14,6 +16,7 @@ import pytest
 from sign_etl import __version__
 from sign_etl.cli import main as cli
 from sign_etl.cli.frame import load
+from sign_etl.core.content import content_dir
 from sign_etl.core.errors import AccessError, Stopped
 from sign_etl.schema.document import DocumentError, Problem
 
@@ -130,6 +133,21 @@ def test_usage_errors(sign_etl: Any, arguments: list[str], message: str, hint: s
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("layer", ["app", "cli"])
+def test_errors_of_commands_say_what_helps(layer: str) -> None:
+    package = Path(cli.__file__).parents[1]
+    bare = [
+        f"{path.name}:{node.lineno}"
+        for path in sorted((package / layer).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in ("UsageError", "ConfigError", "AnnotationError", "AccessError")
+        and "hint" not in [keyword.arg for keyword in node.keywords]
+    ]
+    assert not bare, f"errors without a hint: {bare}"
+
+
 def test_exit_codes_of_errors(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -164,6 +182,52 @@ def test_exit_codes_of_errors(
         2,
         "error: one\nerror: two\nhint: same\nerror: three\\x1b[2J\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message", "hint"),
+    [
+        ("plan wlsl --json", 2, "unknown data set `wlsl`", "did you mean `wlasl`?"),
+        ("datasets lst --json", 2, "unknown command `sign-etl datasets lst`", "`list`"),
+        ("plan wlasl --json --limti 3", 2, "no such option: --limti", "`--limit`"),
+        ("verify nowhere --json", 2, "no folder `nowhere`", "`ingest --out`"),
+        ("train spotr/fosshack --json", 2, "unknown training recipe", "`spoter/fosshack`"),
+    ],
+)
+def test_with_json_an_error_is_a_document_too(
+    arguments: str,
+    code: int,
+    message: str,
+    hint: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(arguments.split()) == code
+    printed = capsys.readouterr()
+    document = json.loads(printed.out)
+    schema = json.loads((content_dir("schemas") / "cli-error-1.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator(schema).validate(document)
+    assert document["data"]["exit_code"] == code
+    [problem] = document["data"]["problems"]
+    assert message in problem["message"]
+    assert hint in problem["hint"]
+    assert printed.err == f"error: {problem['message']}\nhint: {problem['hint']}\n"
+
+
+def test_with_json_one_document_is_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a command has answered with exit 1 is not answered twice."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text("name: mine\ndataset: {recipe: folder}\nnormlise: {}\n")
+    assert cli.run(["pipelines", "validate", "mine.yaml", "--json"]) == 2
+    document = json.loads(capsys.readouterr().out)
+    assert document["schema"] == "sign-etl/cli/pipelines-validate/1"
+    assert cli.run(["plan", "--", "--json"]) == 2
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("debug", ["", "1"])

@@ -109,9 +109,12 @@ def test_revoke_takes_out_for_good(sign_etl: Any, reply: Any, build: Path, store
         done = sign_etl(*same, *more)
         assert done.returncode == 0, done.stderr
         assert reply("why", build, told["key"])["reason"] == "revoked"
-    words = sign_etl("revoke", build, "--clip", written(reply, build)["key"])
+    key = written(reply, build)["key"]
+    words = sign_etl("revoke", build, "--clip", key)
     assert words.returncode == 0
-    assert "1 shard written anew" in words.stdout
+    assert f"1 clip out of {build}: 1 shard written anew" in words.stdout
+    again = sign_etl("revoke", build, "--clip", key)
+    assert f"1 clip was out of {build} already: 0 shards written anew" in again.stdout
 
 
 def test_revoke_of_nothing_changes_nothing(sign_etl: Any, demo: Path) -> None:

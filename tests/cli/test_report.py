@@ -31,7 +31,7 @@ def test_it_tells_everything(sign_etl: Any, build: Path) -> None:
         "sources in more than one split: 1, with 2 clips",
         "0.mp4 (train: 1, val: 1)",
         "signers in more than one split: 2",
-        "unknown in 1 clips",
+        "unknown in 1 clip\n",
         "classes missing in val: 4",
         "CC0-1.0",
     ):

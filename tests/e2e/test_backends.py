@@ -18,7 +18,7 @@ from sign_etl.reader import open_build
 from sign_etl.recipes.video_file import write_video
 
 pytest.importorskip("onnxruntime")
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 NEAR_PX = 2.5
 """Of the pictures as they were drawn, 320 wide: what two rounds of H.264 and a resize cost."""

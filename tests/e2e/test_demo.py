@@ -18,7 +18,7 @@ from weights import blazepose_weights
 from sign_etl.reader import open_build
 from sign_etl.schema.layouts import layout
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 CLIPS = 26
 NOWHERE = "http://127.0.0.1:9"

@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.shared_data,
     pytest.mark.weights,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1800),
 ]
 
 WORDS = ("ano", "banan", "brat")
@@ -83,7 +83,7 @@ def started_by(arguments: list[Any], env: dict[str, str]) -> list[str]:
         capture_output=True,
         text=True,
         env={**environment(), **env},
-        timeout=280,
+        timeout=1100,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -53,6 +53,8 @@ def sleep(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def sleep_for_ever(request: dict[str, Any]) -> dict[str, Any]:
+    """Says so with a file that the environment names."""
+    Path(os.environ["SLEEPS_WHEN"]).touch()
     while True:
         time.sleep(3600)
 

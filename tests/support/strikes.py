@@ -41,6 +41,8 @@ FILES: dict[tuple[Scenario, str], str] = {
     ("fresh", "ledger"): "*/ledger.parquet",
     ("fresh", "labels"): "*/labels.json",
     ("fresh", "lock"): "*/build.lock",
+    ("fresh", "card"): "*/README.md",
+    ("fresh", "croissant"): "*/croissant.json",
     ("fresh", "manifest"): "*/manifest.json",
     ("update", "journal"): "*/.sign-etl/journal.jsonl",
     ("update", "plan"): "*/.sign-etl/plan.parquet",
@@ -48,6 +50,7 @@ FILES: dict[tuple[Scenario, str], str] = {
     ("update", "void record of a shard"): "*/shards/*-000000.json",
     ("update", "index"): "*/index.parquet",
     ("update", "ledger"): "*/ledger.parquet",
+    ("update", "card"): "*/README.md",
     ("update", "manifest"): "*/manifest.json",
     ("archive", "note of an archive"): "*/media/autsl/*/.sign-etl/*.json",
 }

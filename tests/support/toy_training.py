@@ -54,7 +54,7 @@ def run_ranks(build: Path, out: Path, *, world_size: int = 1, kill_at: int | Non
     for process in ranks:
         process.start()
     for process in ranks:
-        process.join(120)
+        process.join(280)
     codes = [process.exitcode for process in ranks]
     assert codes == [0 if kill_at is None else -signal.SIGKILL] * world_size, codes
 

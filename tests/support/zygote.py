@@ -21,7 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
-LIMIT_S = 120
+LIMIT_S = 900
 
 
 @dataclass(frozen=True)

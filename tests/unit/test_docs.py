@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ DOCUMENTS = [
     "DECISIONS.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "docs/gallery.md",
     "pipelines/README.md",
     "schemas/README.md",
     "tests/README.md",
@@ -63,6 +65,15 @@ def typed_lines(text: str) -> list[str]:
     return [line for line in lines if line.startswith("sign-etl ")]
 
 
+def what_is_wrong(command: Any, path: str, words: list[str]) -> str:
+    """What the real parser says of the words behind a command; empty where it takes them."""
+    try:
+        command.make_context(path, words)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
 @pytest.mark.parametrize("command", sorted(commands()))
 def test_every_command_stands_in_the_readme(command: str) -> None:
     assert re.search(rf"{re.escape(command)}\b", text_of("README.md"))
@@ -82,6 +93,12 @@ def test_what_is_typed_exists(document: str) -> None:
         for word in words:
             if word.startswith("-"):
                 assert word.split("=")[0] in options, f"{document}: `{line}`: {word}"
+        rest = words[len(path.split()) :]
+        wrong = what_is_wrong(known[path], path, rest)
+        # In a sentence a command may stand alone; its words must be right all the same.
+        bare = line in SPAN.findall(text_of(document)) and not set(rest) - options
+        if not (bare and wrong.startswith(("MissingParameter", "NoArgsIsHelpError"))):
+            assert not wrong, f"{document}: `{line}`: {wrong}"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -112,6 +129,14 @@ def test_every_layer_is_told(document: str) -> None:
     folders = [path.parent.name for path in (CHECKOUT / "sign_etl").glob("*/__init__.py")]
     text = text_of(document)
     assert not [name for name in folders if not re.search(rf"(?m)^[|`/ a-z]*\b{name}\b", text)]
+
+
+def test_every_extra_is_in_the_table() -> None:
+    with (CHECKOUT / "pyproject.toml").open("rb") as file:
+        extras = set(tomllib.load(file)["project"]["optional-dependencies"])
+    _, _, table = text_of("README.md").partition("| extra | brings |")
+    rows = table.partition("\n\n")[0].splitlines()
+    assert {name for row in rows for name in SPAN.findall(row.split(" | ")[0])} == extras
 
 
 def test_named_tests_exist() -> None:

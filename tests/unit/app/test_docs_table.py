@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,17 @@ def test_every_data_set_has_a_row() -> None:
     rows = datasets_table().splitlines()[2:]
     assert [row.split("`")[1] for row in rows] == RECIPES.names()
     for row in rows:
-        assert row.count(" | ") == 6
+        assert row.count(" | ") == 7
     wlasl = next(row for row in rows if row.startswith("| `wlasl` "))
-    assert "| ase | isolated | 21,083 | C-UDA-1.0 | web links |" in wlasl
+    assert "| ase | isolated | 21,083 | C-UDA-1.0 | web links | files |" in wlasl
+
+
+def test_what_is_known_from_memory_only_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = RECIPES.get("wlasl")
+    doubtful = replace(known.card, layout_evidence="memory")
+    monkeypatch.setattr(known, "card", doubtful, raising=False)
+    [row] = [row for row in datasets_table().splitlines() if row.startswith("| `wlasl` ")]
+    assert row.endswith("| memory: **Experimental** |")
 
 
 def test_only_what_is_between_the_markers_changes(tmp_path: Path) -> None:

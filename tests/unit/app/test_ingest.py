@@ -12,6 +12,7 @@ from process import tree
 from tiny_run import write_videos
 
 from sign_etl.app.ingest import IngestRequest, IngestResult, ingest
+from sign_etl.app.plan import plan
 from sign_etl.core.errors import ConfigError, UsageError
 from sign_etl.run.journal import Journal, Result
 from sign_etl.schema.outcome import Reason, Reject, StageName
@@ -120,13 +121,46 @@ def test_what_exceeds_the_policy_is_a_problem(tmp_path: Path, media: Path) -> No
     out = tmp_path / "build"
     made = build(out, media, annotations=table)
     assert (made.exit_code, made.counts) == (0, {"failed": 4, "written": 6})
+    named = "`missing0.mp4`, `missing1.mp4`, `missing2.mp4`"
+    assert made.notes == (f"4 files are not in the media folder, such as {named}",)
     made = build(out, media, "policy.max_fetch_failed=0.3", annotations=table)
     assert made.exit_code == 1
     assert made.problems == ("4 of 10 clips could not be fetched, the policy allows 30%",)
     # Six of six in a smaller selection: what was left out counts no more.
     table.write_text("\n".join(["file,label", *rows[:6], ""]))
     made = build(out, media, "policy.max_fetch_failed=0", annotations=table, update=True)
-    assert (made.exit_code, made.problems) == (0, ())
+    assert (made.exit_code, made.problems, made.notes) == (0, (), ())
+    # Without a setting the pipeline for folders takes a half for the wrong folder.
+    table.write_text("\n".join(["file,label", *rows[:2], *rows[6:], ""]))
+    made = build(out, media, annotations=table, update=True)
+    assert made.problems == ("4 of 6 clips could not be fetched, the policy allows 50%",)
+
+
+def test_a_mistyped_split_is_told(tmp_path: Path, media: Path) -> None:
+    table = tmp_path / "clips.csv"
+    splits = ("trian", "train", "trainval", "vla", "unseen")
+    rows = [f"{name},x,{split}" for name, split in zip(NAMES, splits, strict=False)]
+    table.write_text("\n".join(["file,label,split", *rows, "gone.mp4,x,test", ""]))
+    notes = (
+        "there is a split `trian`: did you mean `train`?",
+        "there is a split `vla`: did you mean `val`?",
+    )
+    settings = ("pose={}", "normalise.short_side=64")
+    request = IngestRequest("folder", media=media, annotations=table, settings=settings)
+    assert plan(request).notes == notes
+    made = build(tmp_path / "build", media, annotations=table)
+    assert made.exit_code == 0
+    assert made.notes[0] == "1 file is not in the media folder: `gone.mp4`"
+    assert sorted(made.notes[1:]) == sorted(notes)
+
+
+def test_a_mistyped_folder_of_a_split_is_told(tmp_path: Path) -> None:
+    files = ("trian/HELLO/a.mp4", "val/HELLO/b.mp4", "tset/c.mp4", "unseen/HELLO/d.mp4")
+    for file in files:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_bytes(b"only planned")
+    request = IngestRequest("folder", media=tmp_path, settings=("pose={}",))
+    assert plan(request).notes == ("there is a folder `trian`: did you mean `train`?",)
 
 
 def test_nothing_written_is_a_problem(tmp_path: Path, media: Path) -> None:

@@ -20,7 +20,11 @@ from sign_etl.schema.labels import normal_label, normal_labels
         ("Book", "book"),
         ("e\u0301te\u0301", "été"),
         ("book (2)", "book"),
-        ("ΓΙΑΤΡΟΣ(1)", "γιατροσ"),
+        ("ΓΙΑΤΡΟΣ(1)", "γιατρος"),
+        ("ΣΕΙΣΜΌΣ", "σεισμός"),
+        ("ΣΕΙΣΜΌΣ_ΜΕΓΆΛΟΣ", "σεισμός μεγάλος"),
+        ("σεισμόσ", "σεισμός"),
+        ("Σ'", "σ"),
         ("ΚΛΕΒΩ(2)_ΕΜΕΝΑ", "κλεβω εμενα"),
         ("4. sad", "sad"),
         ("42. T-Shirt", "t-shirt"),
@@ -45,7 +49,7 @@ def test_what_changes(raw: str, normal: str) -> None:
     [
         *("you (plural)", "second (number)", "αμκα(δ.α.)", "(a) b", "street (or road"),
         *("t-shirt", "don't want", "ix-1", "100", "3.5 kg", "mp3", "covid19", "a2", "remember2"),
-        *("...", "?", "_", "", "手話", "سلام"),
+        *("...", "?", "_", "", "手話", "سلام", "σεισμός", "σ"),
     ],
 )
 def test_what_stays(text: str) -> None:

@@ -85,6 +85,23 @@ def test_a_folder_gets_a_picture_named_after_the_build(build: Path, tmp_path: Pa
     assert (tmp_path / "build.png").is_file()
 
 
+def test_pictures_of_several_kinds_do_not_meet(build: Path, tmp_path: Path) -> None:
+    key = next(iter(open_build(build))).key
+    show(build, out=tmp_path, clips=1, frames=1)
+    show(build, out=tmp_path, timeline=True)
+    show(build, out=tmp_path, key=key, frames=1)
+    show(build, out=tmp_path, key=key, timeline=True)
+    names = {"build.png", "build-timeline.png", f"{key}.png", f"{key}-timeline.png"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+
+
+def test_a_clip_of_one_frame_says_so(tmp_path: Path) -> None:
+    folder = write_tiny_build(tmp_path / "short", clips=1, pictures=list(gradient(1)))
+    build = open_build(folder)
+    strip = make_strip(build, next(iter(build)), None, [0], (80, 80))
+    assert "1 frame · " in strip.lines[1]
+
+
 def test_a_build_without_keypoints_shows_frames(tmp_path: Path) -> None:
     bare = write_tiny_build(tmp_path / "bare", clips=1, backends=())
     size = size_of(show(bare, out=tmp_path / "bare.png", frames=2))
