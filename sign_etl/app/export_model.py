@@ -66,7 +66,8 @@ def export_model(request: ExportRequest) -> ExportModel:
 
     if request.format != "web" and (request.gallery or request.runtime):
         raise UsageError(
-            "--gallery and --runtime are of web pages", hint="add --format web, or leave them out"
+            "--gallery and --runtime belong to --format web",
+            hint="add --format web, or leave them out",
         )
     if request.format == "web" and request.input == "batch":
         raise UsageError("the page takes one clip", hint="leave --input batch out")

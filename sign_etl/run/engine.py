@@ -18,7 +18,7 @@ from sign_etl.core.seams import seam
 from sign_etl.run.events import EventLog
 from sign_etl.run.journal import Journal, Result, result_of
 from sign_etl.run.plan import Plan
-from sign_etl.run.progress import Progress, Tally
+from sign_etl.run.progress import Progress, Tally, stage_names
 from sign_etl.run.rulings import NO_RULINGS, Rulings, met
 from sign_etl.run.runner import Broken, Event, Finished, Group, Passed, Runner, Said
 from sign_etl.run.shards import Packer
@@ -104,7 +104,7 @@ class _Engine:
         limit_s = setup.choices().pools.stall_s
         self._watch = Watch(limit_s, build / STATE_FOLDER, self._in_hand)
         self._packing: list[Future[list[str]]] = []
-        self._tally = Tally(_stage_names(setup, plan), len(plan))
+        self._tally = Tally(stage_names(setup, plan), len(plan))
         self._packed = 0
         self._started = time.monotonic()
         self._shown = 0.0
@@ -144,7 +144,7 @@ class _Engine:
                     elif isinstance(event, Said):
                         self._show(force=True, message=event.message)
                     elif broken is None:
-                        self._finish(event, pool)
+                        broken = self._finish(event, pool)
                 except queue.Empty:
                     pass
                 broken = broken or self._collect(wait=False)
@@ -232,7 +232,16 @@ class _Engine:
     def _in_hand(self) -> list[str]:
         return [key for keys in self._open.copy().values() for key in sorted(keys.copy())]
 
-    def _finish(self, event: Finished, pool: ThreadPoolExecutor) -> None:
+    def _finish(self, event: Finished, pool: ThreadPoolExecutor) -> BaseException | None:
+        """Note the end of a clip; what fails here stops the others in order, like any error."""
+        try:
+            self._note(event, pool)
+        except BaseException as error:
+            self._stop.set()
+            return error
+        return None
+
+    def _note(self, event: Finished, pool: ThreadPoolExecutor) -> None:
         self._watch.beat()
         item = event.item
         result = event.result or result_of(item)
@@ -280,17 +289,3 @@ class _Engine:
         self._shown = now
         shards = self._packed, len(self._packer.shards)
         self._progress(self._tally.progress(shards, now - self._started, message))
-
-
-def _stage_names(setup: Setup, plan: Plan) -> list[str]:
-    """What the progress shows: the stages that any clip passes, in order."""
-    imported = len(plan) - plan.table["keypoints"].null_count
-    poses = ["normalise", *(f"pose:{pose.name}" for pose in setup.poses)]
-    features = [f"features:{each.name}" for each in setup.features]
-    return [
-        "fetch",
-        *(poses if imported < len(plan) else []),
-        *(["import"] if imported else []),
-        *(features if imported < len(plan) else []),
-        "quality",
-    ]

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sign_etl.run.plan import Plan
 from sign_etl.schema.outcome import Reject
+from sign_etl.stages.setup import Setup
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +86,17 @@ class Tally:
         if stage in self._stages:
             return stage
         return next((name for name in self._stages if name.startswith(stage)), self._stages[-1])
+
+
+def stage_names(setup: Setup, plan: Plan) -> list[str]:
+    """What progress shows: the stages that any clip of `plan` passes, in order."""
+    imported = len(plan) - plan.table["keypoints"].null_count
+    poses = ["normalise", *(f"pose:{pose.name}" for pose in setup.poses)]
+    features = [f"features:{each.name}" for each in setup.features]
+    return [
+        "fetch",
+        *(poses if imported < len(plan) else []),
+        *(["import"] if imported else []),
+        *(features if imported < len(plan) else []),
+        "quality",
+    ]
