@@ -183,7 +183,7 @@ ROWS = (
             "bench_video.py",
         )
         for workers in (0, 2)
-        for peer in ("decord", "pyav", "webdataset")
+        for peer in ("decord", "pyav", "pyav-pillow", "pyav-scaled", "webdataset")
     ),
     Row(
         "training step with the loader",

@@ -156,7 +156,7 @@ def test_a_stopped_run_goes_on_exactly(world: Path, whole: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "metric", "best", "epochs"),
-    [("isolated", "top1", 1.0, 80), ("continuous", "wer", 0.0, 120)],
+    [("isolated", "top1", 1.0, 160), ("continuous", "wer", 0.0, 120)],
 )
 def test_stage_3_begins_with_these_weights(
     world: Path, whole: Path, name: str, metric: str, best: float, epochs: int
