@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from sign_etl.core.errors import SignEtlError
+from sign_etl.core.errors import ConfigError, SignEtlError
 from sign_etl.core.registry import Registry
+from sign_etl.stream.made import Made, made
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -198,13 +199,14 @@ class Batch:
 
     def to(self, device: Any, *, non_blocking: bool = False) -> Batch:
         """A copy with its tensors on `device`."""
-        return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+        return self.changed(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> Batch:
         """A copy in page-locked memory; torch's DataLoader calls it."""
-        return self._map(lambda tensor: tensor.pin_memory())
+        return self.changed(lambda tensor: tensor.pin_memory())
 
-    def _map(self, change: Callable[[Tensor], Tensor]) -> Batch:
+    def changed(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        """A copy with what `change` makes of each tensor."""
         return replace(
             self,
             ids=change(self.ids),
@@ -265,6 +267,24 @@ class SampleRng:
             key = int.from_bytes(hashlib.blake2b(name, digest_size=16).digest(), "little")
             self._made = np.random.Generator(np.random.Philox(key=key))
         return self._made
+
+
+def by_name(registry: Registry[Callable[..., Made]], settings: Mapping[str, Any]) -> Made:
+    """What a recipe names with its options: `{name: circle, frames: 16, stride: 4}`.
+
+    Args:
+        registry: of its makers.
+        settings: `name`, and the options that its maker takes.
+
+    Raises:
+        ConfigError: no name, an unknown one, or an option that it does not have.
+    """
+    options = dict(settings)
+    name = options.pop("name", None)
+    if not isinstance(name, str):
+        hint = f"known are: {', '.join(registry.names())}"
+        raise ConfigError(f"a {registry.kind} has no `name`", hint=hint)
+    return made(f"{registry.kind} `{name}`", registry.get(name), options)
 
 
 def recipe_name(step: object) -> str:

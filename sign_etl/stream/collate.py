@@ -13,6 +13,7 @@ from sign_etl.stream.base import Batch, View
 from sign_etl.stream.dataset import Fetched, source_names
 from sign_etl.stream.index import Index
 from sign_etl.stream.padding import pad
+from sign_etl.stream.ring import Ring
 
 
 class Collate:
@@ -22,10 +23,18 @@ class Collate:
         index: of the samples.
         views: by name.
         pad_multiple: T of a batch is a multiple of this.
+        ring: where workers leave their batches; default in shared memory made for each.
     """
 
-    def __init__(self, index: Index, views: Mapping[str, View], pad_multiple: int = 1) -> None:
+    def __init__(
+        self,
+        index: Index,
+        views: Mapping[str, View],
+        pad_multiple: int = 1,
+        ring: Ring | None = None,
+    ) -> None:
         self._index = index
+        self._ring = ring
         self._multiple = pad_multiple
         self._placeholders: dict[str, NDArray[Any]] = {}
         for name, view in views.items():
@@ -44,8 +53,13 @@ class Collate:
             texts = {name: [""] for name in texts}
             builds, shards, weight = [""], [""], torch.zeros(1)
             ids, label_id = np.array([-1]), np.array([-1])
-        padded = {name: pad(each, self._multiple) for name, each in arrays.items()}
-        return Batch(
+        worker = torch.utils.data.get_worker_info()
+        ring = self._ring if worker is not None else None
+        if ring is not None and worker is not None:
+            ring.begin(worker.id)
+        empty = None if ring is None else ring.empty
+        padded = {name: pad(each, self._multiple, empty) for name, each in arrays.items()}
+        batch = Batch(
             step=entry.step,
             slot=entry.slot,
             epoch=entry.epoch,
@@ -63,3 +77,4 @@ class Collate:
             shard=shards,
             bad=fetched.bad,
         )
+        return batch if ring is None else batch.changed(ring.place)

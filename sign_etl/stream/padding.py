@@ -1,14 +1,14 @@
 """Arrays of different lengths to one tensor, made where the training process can see it.
 
-What a worker makes travels through shared memory, and fresh shared memory costs more than all else
-that a worker does. So a batch is made there directly, as torch's own collate function does it, and
-arrays that are float16 on the disk travel as float16; `widen` does the rest on the other side.
+What a worker makes travels through shared memory, so a batch is made there directly, in a slot of a
+`Ring` or as torch's own collate function does it, and arrays that are float16 on the disk travel
+as float16; `widen` does the rest on the other side.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,13 +16,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+Empty = Callable[[tuple[int, ...], torch.dtype], Tensor | None]
+"""Gives a tensor of a shape and type that is not cleared, or None where there is no room for it."""
 
-def pad(arrays: Sequence[NDArray[Any]], multiple: int = 1) -> tuple[Tensor, Tensor]:
+
+def pad(
+    arrays: Sequence[NDArray[Any]], multiple: int = 1, empty: Empty | None = None
+) -> tuple[Tensor, Tensor]:
     """Arrays (T, ...) of equal inner shape to one tensor, padded with 0.
 
     Args:
         arrays: B of them, float or all uint8, writable (torch asks for that), at least one.
         multiple: T of the result is a multiple of this.
+        empty: where a worker makes it, if there is room; else in shared memory of its own.
 
     Returns:
         (B, T, ...) uint8 of such, else float32, or float16 in a worker where all arrays are, to be
@@ -35,7 +41,10 @@ def pad(arrays: Sequence[NDArray[Any]], multiple: int = 1) -> tuple[Tensor, Tens
     dtype = torch.float16 if half else torch.float32
     if all(array.dtype == np.uint8 for array in arrays):
         dtype = torch.uint8
-    values = _empty((len(arrays), longest, *arrays[0].shape[1:]), dtype, shared=worker)
+    shape = (len(arrays), longest, *arrays[0].shape[1:])
+    values = empty(shape, dtype) if empty is not None else None
+    if values is None:
+        values = _empty(shape, dtype, shared=worker)
     for row, (array, length) in enumerate(zip(arrays, lengths, strict=True)):
         part = values[row, :length]
         part.copy_(torch.from_numpy(array))

@@ -15,9 +15,11 @@ from sign_etl.stream.plan import Plan
 from sign_etl.stream.prefetch import Prefetcher
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from torch.utils.data import DataLoader
 
     from sign_etl.stream.loader import Stream
+    from sign_etl.stream.ring import Ring
 
 PREFETCH = 3
 """Micro-batches that each worker keeps ready."""
@@ -60,7 +62,10 @@ class Loader:
         self, stream: Stream, rank: int, world_size: int, workers: int, pin_memory: bool
     ) -> None:
         if not 0 <= rank < world_size:
-            raise ConfigError(f"rank {rank} is not below the world size {world_size}")
+            raise ConfigError(
+                f"rank {rank} is not below the world size {world_size}",
+                hint="ranks count from 0: take RANK and WORLD_SIZE as torchrun sets them",
+            )
         from torch.utils.data import DataLoader
 
         from sign_etl.stream.collate import Collate
@@ -72,11 +77,12 @@ class Loader:
         self._dataset = SampleDataset(
             stream.index, stream.views, seed=stream.seed, check=stream.check
         )
+        self._ring = _ring(workers)
         self._loader: DataLoader[Any] | None = DataLoader(
             self._dataset,  # type: ignore[arg-type]
             batch_sampler=self._sampler,  # type: ignore[arg-type]
             collate_fn=Collate(  # type: ignore[arg-type]
-                stream.index, stream.views, stream.batching.pad_multiple
+                stream.index, stream.views, stream.batching.pad_multiple, self._ring
             ),
             num_workers=workers,
             prefetch_factor=PREFETCH if workers else None,
@@ -97,7 +103,7 @@ class Loader:
 
     def close(self) -> None:
         """End the workers and close all files."""
-        self._loader = None
+        self._loader = self._ring = None
         self._dataset.storage.close()
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Step]:
@@ -107,7 +113,9 @@ class Loader:
             BudgetError: too many samples are damaged.
         """
         if self._loader is None:
-            raise ConfigError("the loader is closed")
+            raise ConfigError(
+                "the loader is closed, so it gives no steps", hint="make another: `stream.loader()`"
+            )
         plan = self._stream.plan(epoch)
         self._sampler.entries = lambda: self._entries(plan, start)
         batches = self._counted(iter(self._loader), plan)
@@ -154,15 +162,31 @@ class Loader:
                 yield Entry(number, slot, plan.epoch, ids, visits)
 
     def _counted(self, batches: Iterator[Batch], plan: Plan) -> Iterator[Batch]:
-        from sign_etl.stream.padding import widen
-
         planned = len(plan.ids) * self._stream.batching.repeat
-        for batch in batches:
-            batch.views = {name: widen(values) for name, values in batch.views.items()}
+        for received in batches:
+            batch = received.changed(self._own)
             good = int((batch.ids >= 0).sum())
             if good or batch.bad:
                 self._stream.quarantine.count(good, batch.bad, planned, plan.epoch)
             yield batch
+
+    def _own(self, tensor: Tensor) -> Tensor:
+        """What a worker made, as the loop gets it: widened, and in memory that stays."""
+        from sign_etl.stream.padding import widen
+
+        wide = widen(tensor)
+        if wide is tensor and self._ring is not None and self._ring.holds(tensor):
+            return tensor.clone()
+        return wide
+
+
+def _ring(workers: int) -> Ring | None:
+    from sign_etl.stream.ring import Ring
+
+    try:
+        return Ring(workers, PREFETCH + 1) if workers else None
+    except OSError:  # no such memory here: batches travel as torch sends them
+        return None
 
 
 class _Sampler:
