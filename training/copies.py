@@ -165,7 +165,10 @@ def write_copies(
                     write_video(film, film_of(build, sample, copy), fps=FPS)
                 rows.append({"id": part, "label": sample.label, "split": f"copy-{copy}"})
     if not rows:
-        raise UsageError(f"{data} has no labelled clip in the split {split}")
+        raise UsageError(
+            f"{data} has no labelled clip in the split {split}",
+            hint=f"`sign-etl report {data}` tells its splits; name one with --split",
+        )
     with atomic_open(out / "keypoints.npz") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
     of_keypoints = [

@@ -20,7 +20,7 @@ from sign_etl.cli.reports import tell_problems
 from sign_etl.core.errors import SignEtlError, VerifyError
 from sign_etl.schema.training import TrainConfig
 from sign_etl.stream.base import Filters
-from sign_etl.stream.index import Index, open_index
+from sign_etl.stream.index import Index
 from sign_etl.tasks import checkpoint as files
 from sign_etl.tasks import setup
 from sign_etl.tasks.card import write_card
@@ -53,7 +53,7 @@ def evaluate(
     folder = best.parent.parent
     config = setup.load_recipe(best / files.CONFIG)
     facts = files.read_json(best / files.BUILD)
-    index = open_index(data)
+    index = setup.open_data(config, data)
     view, name = setup.make_view(config, train=False), config.data.view.name
     check_policy(view, facts.get("preprocessing", {}), config.name)
     task = setup.open_task(config, index, view)
@@ -64,14 +64,22 @@ def evaluate(
     accelerator = Accelerator(cpu=not torch.accelerator.is_available())
     model.to(accelerator.device)
     kept = Filters(splits=(split,), labelled=bool(index.labels), min_frames=config.data.min_frames)
-    rows = collect(model, task, setup.still(index, view, kept, name=name), accelerator)
+    asked = setup.still(index, view, kept, name=name)
+    rows = collect(model, task, asked, accelerator)
     gallery = None
     if task.gallery:
         learned = Filters(splits=config.data.train, labelled=True)
         gallery = collect(model, task, setup.still(index, view, learned, name=name), accelerator)
     metrics = judged(task, rows, gallery, left_out)
     write_results(
-        folder, split, task, metrics, rows, checkpoint=best.name, dataset_hash=index.dataset_hash
+        folder,
+        split,
+        task,
+        metrics,
+        rows,
+        checkpoint=best.name,
+        dataset_hash=index.dataset_hash,
+        damaged=len(asked.rows) - len(rows["id"]),
     )
     if beside:
         write_spread(folder, beside, split)

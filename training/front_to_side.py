@@ -34,10 +34,12 @@ from sign_etl.core.content import content_dir
 from sign_etl.core.errors import SignEtlError, UsageError
 
 CHANCE = 1 / 56
+FILMS = ("pose={}", "normalise.short_side=72", "normalise.fps=6")
+"""Of the builds of films: small systems look at 8 pictures of 64 x 64, and decoding costs most."""
 TOPS = ("top1", "top5")
 HEAD = (
     *("system", "input", "parameters", "seeds", "learned", "side, top 1", "top 5"),
-    *("folds", "copy, top 1", "top 5"),
+    *("folds", "copy, top 1", "top 5", "cpu s"),
 )
 
 
@@ -100,10 +102,9 @@ def make_build(name: str, media: Path, out: Path, store: str | None) -> Path:
     if (place / "manifest.json").exists():
         return place
     source, _, kind = name.partition("-")
-    pipeline, folder, settings = "folder", media, ["pose={}"] if kind == "films" else []
+    pipeline, folder, settings = "folder", media, list(FILMS) if kind == "films" else []
     if source == "views":
         table = write_views(media, out)
-        settings += ["normalise.short_side=120", "normalise.fps=12"] if kind == "films" else []
     else:
         folder, table = copies, copies / f"{kind}.csv"
         data = make_build("views-keypoints", media, out, store)
@@ -118,28 +119,9 @@ def make_build(name: str, media: Path, out: Path, store: str | None) -> Path:
 
 def perform(job: Job, build: Path, out: Path) -> dict[str, Any]:
     """Train on a build and judge; the line of the results."""
-    from sign_etl.tasks.setup import load_recipe
-
     began, system = time.process_time(), job.system
-    data = [str(build)]
-    splits, judged = job.splits()
-    folder = out / "runs" / "-".join(map(str, job.key)).replace(" ", "").replace(",", "-")
-
-    def trained(recipe: str, settings: Mapping[str, Any], epochs: int, run: Path) -> None:
-        number = job.epochs(epochs)
-        often = {"epochs": number, "select.every_epochs": number, "checkpoint.every_epochs": number}
-        chosen = {**settings, **splits, **often, "seed": job.number, "trackers": []}
-        flat = [f"{key}={json.dumps(value)}" for key, value in chosen.items()]
-        program("train").train(load_recipe(find_recipe(recipe), flat), data, run, resume=True)
-
-    settings = dict(system.settings)
-    if system.before:
-        first = folder.with_name(f"{folder.name}-before")
-        recipe, chosen = system.before
-        trained(recipe, chosen, system.before_epochs, first)
-        settings["init.run"] = str(first)
-    trained(system.recipe, settings, system.epochs, folder)
-    found = program("evaluate").evaluate(folder, data, judged)
+    folder = trained(system, job, build, out)
+    found = program("evaluate").evaluate(folder, [str(build)], job.splits()[1])
     facts = json.loads((folder / "build.json").read_text(encoding="utf-8"))
     return {
         **dict(zip(("system", "protocol", "number"), job.key, strict=True)),
@@ -152,6 +134,23 @@ def perform(job: Job, build: Path, out: Path) -> dict[str, Any]:
     }
 
 
+def trained(system: Any, job: Job, build: Path, out: Path) -> Path:
+    """The run folder of a system, trained with the seed or fold of a job, and what comes before."""
+    from sign_etl.tasks.setup import load_recipe
+
+    name = "-".join(map(str, (system.name, job.protocol, job.number)))
+    folder = out / "runs" / name.replace(" ", "").replace(",", "-")
+    number = job.epochs(system.epochs)
+    often = {"epochs": number, "select.every_epochs": number, "checkpoint.every_epochs": number}
+    chosen = {**system.settings, **job.splits()[0], **often, "seed": job.number, "trackers": []}
+    if system.before is not None:
+        chosen["init.run"] = str(trained(system.before, job, build, out))
+    flat = [f"{key}={json.dumps(value)}" for key, value in chosen.items()]
+    recipe = load_recipe(find_recipe(system.recipe), flat)
+    program("train").train(recipe, [str(build)], folder, resume=True)
+    return folder
+
+
 def learned(run: Path, top1: str) -> float:
     """Accuracy on the clips that were learned, as they are: below 1 the training was too short."""
     found = json.loads((run / "results" / "val" / "metrics.json").read_text(encoding="utf-8"))
@@ -159,7 +158,7 @@ def learned(run: Path, top1: str) -> float:
 
 
 def table(lines: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """Rows of the table: system, input, parameters, then what each protocol gave."""
+    """Rows of the table: system, input, parameters, what each protocol gave, and a run's cost."""
     rows = []
     by_name: dict[str, list[Mapping[str, Any]]] = {}
     for line in lines:
@@ -170,6 +169,8 @@ def table(lines: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
             mine = [line for line in found if line["protocol"] in protocols]
             told = TOPS if "copies" in protocols else ("learned", *TOPS)
             cells += [str(len(mine)), *(spread([line.get(top) for line in mine]) for top in told)]
+        costs = [line["cpu_s"] for line in found if "cpu_s" in line]
+        cells.append(f"{fmean(costs):.0f}" if costs else "-")
         rows.append((name, found[0]["takes"], f"{found[0]['parameters']:,}", *cells))
     return rows
 
@@ -258,7 +259,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", default=[], help="systems; default all")
     parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2], help="front to side")
     parser.add_argument("--folds", nargs="*", type=int, default=[0, 1, 2, 3, 4], help="copies")
-    parser.add_argument("--language-model", help="folder of an mT5, for the systems that write")
+    parser.add_argument("--language-model", default="random", help="folder of an mT5; or `random`")
     parser.add_argument("--table", action="store_true", help="tell what is there, train nothing")
     out = Output()
     try:

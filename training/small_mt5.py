@@ -1,10 +1,11 @@
 """Writes a small random mT5 with a tokenizer of a build's own words, for trials of Uni-Sign.
 
     python small_mt5.py --data BUILD --out DIR
-    sign-etl train unisign/svk_clips_small --data BUILD --set model.language_model=DIR
+    sign-etl train unisign/isolated --data BUILD --set model.language_model=DIR
 
 It knows no language: two layers, 64 wide, and as many tokens as the sentences, glosses and labels
-of the build give. It shows that everything runs without a download, and nothing else.
+of the build give. It shows that everything runs without a download, and nothing else. Where bytes
+will do for tokens, `model.language_model=random` needs no folder.
 """
 
 from __future__ import annotations
@@ -39,12 +40,23 @@ def sentences_of(build: Path) -> list[str]:
     columns = (index[name].to_pylist() for name in ("text", "gloss", "label"))
     found = sorted({text for column in columns for text in column if text})
     if not found:
-        raise UsageError(f"{build} has no text, gloss or label")
+        raise UsageError(
+            f"{build} has no text, gloss or label", hint="name a build that has some with --data"
+        )
     return found
 
 
-def write_small_mt5(folder: Path, sentences: Iterable[str], *, width: int = 64) -> Path:
-    """Write tokenizer, configuration and random weights; returns the folder."""
+def write_small_mt5(
+    folder: Path, sentences: Iterable[str], *, width: int = 64, tokens: int = MOST_TOKENS
+) -> Path:
+    """Write tokenizer, configuration and random weights; returns the folder.
+
+    Args:
+        folder: to create.
+        sentences: whose words the tokenizer has.
+        width: size of a token's vector.
+        tokens: most of them.
+    """
     guard_torchvision()
     from transformers import MT5Config, MT5ForConditionalGeneration, PreTrainedTokenizerFast
 
@@ -53,12 +65,12 @@ def write_small_mt5(folder: Path, sentences: Iterable[str], *, width: int = 64) 
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
     trainer = UnigramTrainer(
-        vocab_size=MOST_TOKENS,
+        vocab_size=tokens,
         special_tokens=list(SPECIAL),
         unk_token="<unk>",
         show_progress=False,
     )
-    tokenizer.train_from_iterator([*sentences, PROMPT], trainer)
+    tokenizer.train_from_iterator(list(sentences), trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="$A </s>", special_tokens=[("</s>", 1)]
     )
@@ -93,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     out = Output()
     try:
-        write_small_mt5(options.out, sentences_of(options.data))
+        write_small_mt5(options.out, [*sentences_of(options.data), PROMPT])
     except SignEtlError as error:
         tell_problems(out, [(error.message, error.hint)])
         return error.exit_code

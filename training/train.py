@@ -39,6 +39,7 @@ from sign_etl.schema.training import TrainConfig
 from sign_etl.stream.loader import Loader, Step
 from sign_etl.tasks import checkpoint as files
 from sign_etl.tasks.card import write_card
+from sign_etl.tasks.devices import equal_buffers, without_exchange
 from sign_etl.tasks.evaluation import collect, write_results
 from sign_etl.tasks.figures import draw_curves
 from sign_etl.tasks.optimise import better
@@ -137,7 +138,7 @@ def one_step(run: Run, step: Step, *, wanted: bool) -> tuple[dict[str, float], b
         torch.manual_seed(seed_of(config.seed, batch.epoch, batch.step, batch.slot))
         # Ranks exchange gradients once, with their last micro-batch.
         last = number == len(batches) - 1
-        with contextlib.nullcontext() if last else accelerator.no_sync(model):
+        with contextlib.nullcontext() if last else without_exchange(accelerator, model):
             losses = task.step(model, batch)
             accelerator.backward(losses.loss_sum)
         for name, value in {
@@ -176,6 +177,7 @@ def seed_of(*place: int) -> int:
 def judge(run: Run) -> None:
     """Metrics on the selection split: are these weights the best so far?"""
     progress, name = run.progress, run.metric
+    equal_buffers(run.model)
     model = run.average.module if run.average else run.accelerator.unwrap_model(run.model)
     found, _ = metrics_of(run, model)
     if name not in found:

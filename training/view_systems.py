@@ -16,25 +16,38 @@ JOINTS: Steps = [{"name": "layout", "to": "spoter-54"}]
 BENT: Steps = [{"name": "spoter-augment", "probability": 0.75}, {"name": "time-warp"}]
 SMALL = {"model.encoder_layers": 2, "model.decoder_layers": 2, "model.feedforward": 256}
 PLAIN = {"model.dropout": 0.0, "optimizer.lr": 7e-4, "optimizer.warmup": 0.1, "batch.samples": 16}
-CLIP = {
-    "data.view.sampler": {"name": "uniform", "frames": 8, "stride": 4},
+FILM_FRAMES = 8
+"""Of a clip that a model of pictures sees, one of each of as many equal segments."""
+CLIP: dict[str, Any] = {
+    "data.view.sampler": {"name": "tsn", "frames": FILM_FRAMES},
     "data.view.size": 64,
-    "data.augment": [{"name": "random-resized-crop", "scale": [0.6, 1]}],
+    "data.view.resize": "stretch",
+    "data.augment": [{"name": "random-resized-crop", "scale": [0.75, 1], "ratio": [1.5, 2.1]}],
+    "optimizer.weight_decay": 0.05,
+    "optimizer.warmup": 0.1,
 }
-"""The sampler `uniform` spreads over the whole clip."""
+"""Stretched, as the boxes of the augmentation are: all of a wide picture in a square one."""
+GRAPH = 16
+"""Channels of Uni-Sign's graph networks."""
+WRITTEN: dict[str, Any] = {
+    "task.prompt": "sign: ",
+    "task.max_new_tokens": 16,
+    "task.beams": 1,
+    "task.label_smoothing": 0.0,
+}
+"""What is written is a short name; there is no other text to be ready for."""
 
 
 class System(NamedTuple):
     """What is trained.
 
     Attributes:
-        name: in the table.
+        name: in the table, and of its runs.
         recipe: of `sign-etl train`.
         takes: `keypoints`, `films` or `both`; copies have one of them.
         epochs: over one clip of each sign.
         settings: over the recipe.
-        before: a recipe for pre-training on the same clips, and its settings.
-        before_epochs: of it.
+        before: what is trained first on the same clips, to begin from; its run is shared.
         top1: name of the accuracy in the metrics.
     """
 
@@ -43,8 +56,7 @@ class System(NamedTuple):
     takes: str
     epochs: int
     settings: Mapping[str, Any]
-    before: tuple[str, Mapping[str, Any]] | None = None
-    before_epochs: int = 0
+    before: System | None = None
     top1: str = "top1"
 
 
@@ -58,64 +70,138 @@ def poses(*, yaw: bool, normalise: str = "spoter-normalise") -> dict[str, Any]:
     }
 
 
-def systems(language_model: str | None = None) -> list[System]:
-    """All systems; those that write text need the folder of a language model."""
+def systems(language_model: str = "random") -> list[System]:
+    """All systems; those that write text do it with this language model, see `UniSignOptions`."""
     found = []
     for yaw in (False, True):
-        mark, seen = " + yaw" if yaw else "", poses(yaw=yaw)
-        learned = {**seen, **PLAIN, "task.label_smoothing": 0.0, "init": {}}
-        spoter = System(f"spoter{mark}", "spoter/wlasl100", "keypoints", 60, {**learned, **SMALL})
-        fine = {**SMALL, **PLAIN, **seen, "task.label_smoothing": 0.0}
-        drawn = {**seen, "model.layers": 2, "model.feedforward": 256}
-        margin = {**learned, "task.margin": 0.5, "batch.classes": 0, "batch.repeat": 2}
-        found += [
-            spoter,
-            System(
-                f"mae_pose, spoter{mark}",
-                "mae_pose/svk_clips_finetune",
-                *("keypoints", 60, fine),
-                before=("mae_pose/svk_clips", drawn),
-                before_epochs=60,
-            ),
-            spoter._replace(
-                name=f"spoter_embeddings{mark}",
-                recipe="spoter_embeddings/fosshack",
-                settings={k: v for k, v in margin.items() if k != "task.label_smoothing"}
-                | {**SMALL, "model.width": 108, "data.left_out": [], "data.noise": 0.0, "ema": 0.0},
-                top1="knn1",
-            ),
-        ]
-        if language_model:
-            text = {
-                **poses(yaw=yaw, normalise="unisign-normalise"),
-                "model.language_model": language_model,
-                "model.graph_width": 32,
-                "optimizer.lr": 3e-3,
-                "optimizer.warmup": 0.1,
-                "precision": "fp32",
-                "data.workers": 0,
-                "batch.samples": 16,
-                "batch.micro_batches": 1,
-                "task.max_new_tokens": 16,
-                "task.beams": 1,
-                "checkpoint": {},
-            }
-            found.append(System(f"unisign{mark}", "unisign/isolated", "keypoints", 60, text))
-    if language_model:
-        pictures = {"model.language_model": language_model, "batch.samples": 8, "checkpoint": {}}
-        small = ("unisign/svk_clips_small", {"model.language_model": language_model})
-        rgb = "unisign/svk_clips_small_rgb"
-        found.append(System("unisign, pictures", rgb, "both", 10, pictures, small, 60))
-    tubes = {**CLIP, "batch.samples": 16}
-    found += [
-        System("slovo mvitv2-tiny", "slovo/svk_clips_small", "films", 40, CLIP),
-        System("signvlm, random tower", "signvlm/svk_clips_small", "films", 40, CLIP),
+        found += [*of_joints(yaw=yaw), unisign(language_model, yaw=yaw)]
+    return [*found, with_pictures(language_model), *of_films()]
+
+
+def of_joints(*, yaw: bool) -> list[System]:
+    """SPOTER, the same pre-trained, and the same as an embedding."""
+    mark, seen = " + yaw" if yaw else "", poses(yaw=yaw)
+    learned = {**seen, **PLAIN, "task.label_smoothing": 0.0, "init": {}}
+    spoter = System(f"spoter{mark}", "spoter/wlasl100", "keypoints", 60, {**learned, **SMALL})
+    drawn = System(
+        f"mae_pose{mark}",
+        *("mae_pose/svk_clips", "keypoints", 60),
+        {**seen, "model.layers": 2, "model.feedforward": 256},
+    )
+    fine = {**SMALL, **PLAIN, **seen, "task.label_smoothing": 0.0}
+    margin = {
+        **{key: value for key, value in learned.items() if key != "task.label_smoothing"},
+        **SMALL,
+        "task.margin": 0.5,
+        "batch.classes": 0,
+        "batch.repeat": 2,
+        "model.width": 108,
+        "data.left_out": [],
+        "data.noise": 0.0,
+        "ema": 0.0,
+    }
+    return [
+        spoter,
         System(
-            "slt_mae",
-            *("slt_mae/svk_clips_small_finetune", "films", 40),
-            {**CLIP, "data.view.views": 1, "data.view.crops": 1, "task.mixup": 0, "task.cutmix": 0},
-            before=("slt_mae/svk_clips_small", tubes),
-            before_epochs=30,
+            f"mae_pose, spoter{mark}",
+            *("mae_pose/svk_clips_finetune", "keypoints", 60),
+            fine,
+            before=drawn,
+        ),
+        System(
+            f"spoter_embeddings{mark}",
+            *("spoter_embeddings/fosshack", "keypoints", 60),
+            margin,
+            top1="knn1",
         ),
     ]
-    return found
+
+
+def unisign(language_model: str, *, yaw: bool) -> System:
+    """Uni-Sign's way from poses to a name, in small."""
+    settings = {
+        **poses(yaw=yaw, normalise="unisign-normalise"),
+        **WRITTEN,
+        "data.augment": [*SPACED, *(YAW if yaw else [])],
+        "model.language_model": language_model,
+        "model.graph_width": GRAPH,
+        "optimizer.lr": 2e-3,
+        "optimizer.warmup": 0.1,
+        "precision": "fp32",
+        "data.workers": 0,
+        "batch.samples": 8,
+        "batch.micro_batches": 1,
+        "checkpoint": {},
+    }
+    name = "unisign + yaw" if yaw else "unisign"
+    return System(name, "unisign/isolated", "keypoints", 120, settings)
+
+
+def with_pictures(language_model: str) -> System:
+    """The run of `unisign`, and then pictures of the hands too."""
+    settings = {
+        **WRITTEN,
+        "model.language_model": language_model,
+        "model.graph_width": GRAPH,
+        "data.view.pose": {
+            "layout": "unisign-69",
+            "transforms": [{"name": "unisign-normalise"}],
+        },
+        "data.view.sampler": {"name": "linspace", "frames": FRAMES},
+        "optimizer.lr": 5e-4,
+        "batch.samples": 8,
+        "checkpoint": {},
+    }
+    before = unisign(language_model, yaw=False)
+    return System(
+        "unisign, pictures", "unisign/svk_clips_small_rgb", "both", 8, settings, before=before
+    )
+
+
+def of_films() -> list[System]:
+    """The systems that see nothing but pictures."""
+    drawn = {**CLIP, "batch.samples": 8, "optimizer.lr": 2e-3}
+    hard = {"task.label_smoothing": 0.0, "batch.repeat": 1, "batch.micro_batches": 1}
+    return [
+        System(
+            "slovo mvitv2-tiny",
+            *("slovo/svk_clips_small", "films", 90),
+            {
+                **CLIP,
+                **hard,
+                "batch.samples": 8,
+                "optimizer.lr": 1.5e-3,
+                "model.dropout": 0.0,
+                "model.drop_path": 0.0,
+            },
+        ),
+        System(
+            "signvlm, random tower",
+            *("signvlm/svk_clips_small", "films", 80),
+            {
+                **CLIP,
+                **hard,
+                "batch.samples": 8,
+                "optimizer.lr": 3e-3,
+                "model.dropout": 0.0,
+                "model.mlp_dropout": 0.0,
+            },
+        ),
+        System(
+            "slt_mae",
+            *("slt_mae/svk_clips_small_finetune", "films", 160),
+            {
+                **CLIP,
+                **hard,
+                "batch.samples": 8,
+                "optimizer.lr": 3e-3,
+                "optimizer.layer_decay": 1.0,
+                "model.drop_path": 0.0,
+                "data.view.views": 1,
+                "data.view.crops": 1,
+                "task.mixup": 0,
+                "task.cutmix": 0,
+            },
+            before=System("slt_mae, drawing", "slt_mae/svk_clips_small", "films", 30, drawn),
+        ),
+    ]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from sign_etl.app.prepare import Prepared
 from sign_etl.core.errors import ConfigError
+from sign_etl.reader.manifest import MANIFEST
 from sign_etl.run.journal import JOURNAL, Journal, Result
-from sign_etl.run.plan import Plan
-from sign_etl.run.shards import MANIFEST
+from sign_etl.run.plan import PLAN_FILE, Plan
 from sign_etl.schema.outcome import Reason, StageName
 from sign_etl.schema.records import STATE_FOLDER
 from sign_etl.shard.pack import remove
@@ -21,7 +21,7 @@ def claim(prepared: Prepared, *, update: bool, part: bool) -> None:
         ConfigError: it holds another build.
     """
     build, plan = prepared.build, prepared.plan
-    saved = build / STATE_FOLDER / "plan.parquet"
+    saved = build / STATE_FOLDER / PLAN_FILE
     if saved.exists():
         try:
             previous = Plan.load(saved)
@@ -55,7 +55,7 @@ def refuse_strange(build: Path) -> None:
     Raises:
         ConfigError: it holds something else.
     """
-    if not build.is_dir() or (build / STATE_FOLDER / "plan.parquet").exists():
+    if not build.is_dir() or (build / STATE_FOLDER / PLAN_FILE).exists():
         return
     if any(path.name != STATE_FOLDER for path in build.iterdir()):
         raise ConfigError(

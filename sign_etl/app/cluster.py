@@ -148,8 +148,6 @@ def kuberay(job: ClusterJob) -> str:
 
 
 def _ray_job(job: ClusterJob, name: str) -> dict[str, Any]:
-    # The head keeps the books and takes no work, so that no clip can kill it.
-    groups = [_workers(job, "workers", gpus=job.gpus)]
     command = (
         *("sign-etl", "ingest", "/etc/sign-etl/pipeline.yaml"),
         *("--out", job.build, "--store", job.store, *job.arguments),
@@ -167,29 +165,30 @@ def _ray_job(job: ClusterJob, name: str) -> dict[str, Any]:
             "ttlSecondsAfterFinished": 600,
             "rayClusterSpec": {
                 "rayVersion": RAY_VERSION,
+                # The head keeps the books and takes no work, so that no clip can kill it.
                 "headGroupSpec": {
                     "rayStartParams": {"num-cpus": "0", "dashboard-host": "0.0.0.0"},
                     "template": _pod(job, name, "ray-head", cpus=2, memory_gb=8, gpus=0),
                 },
                 "workerGroupSpecs": [
-                    group | {"template": group["template"](name)} for group in groups
+                    {
+                        "groupName": "workers",
+                        "replicas": job.nodes,
+                        "minReplicas": 0,
+                        "maxReplicas": job.nodes,
+                        "rayStartParams": {},
+                        "template": _pod(
+                            job,
+                            name,
+                            "ray-worker",
+                            cpus=job.cpus,
+                            memory_gb=job.memory_gb,
+                            gpus=job.gpus,
+                        ),
+                    }
                 ],
             },
         },
-    }
-
-
-def _workers(job: ClusterJob, group: str, *, gpus: int) -> dict[str, Any]:
-    def template(name: str) -> dict[str, Any]:
-        return _pod(job, name, "ray-worker", cpus=job.cpus, memory_gb=job.memory_gb, gpus=gpus)
-
-    return {
-        "groupName": group,
-        "replicas": job.nodes,
-        "minReplicas": 0,
-        "maxReplicas": job.nodes,
-        "rayStartParams": {},
-        "template": template,
     }
 
 

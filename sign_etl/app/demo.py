@@ -11,9 +11,15 @@ from typing import Any
 import numpy as np
 
 from sign_etl.app.ingest import IngestRequest, ingest
+from sign_etl.app.prepare import pose_setup
 from sign_etl.app.show import show
 from sign_etl.core.errors import AccessError, MissingExtraError
+from sign_etl.core.places import weights_folder
+from sign_etl.pose.base import BACKENDS
+from sign_etl.reader import open_build
+from sign_etl.recipes.demo import true_keypoints
 from sign_etl.run.progress import Progress
+from sign_etl.schema.layouts import layout
 
 ESTIMATOR = "blazepose"
 TRUTH = "truth"
@@ -115,10 +121,6 @@ def error(build: Path) -> dict[str, float]:
     Returns:
         By kind of joint, see `JOINTS`; over all frames in which the joint was estimated.
     """
-    from sign_etl.reader import open_build
-    from sign_etl.recipes.demo import true_keypoints
-    from sign_etl.schema.layouts import layout
-
     points = layout("holistic-75")
     distances: dict[str, list[Any]] = {kind: [] for kind in JOINTS}
     with open_build(build) as opened:
@@ -139,10 +141,6 @@ def error(build: Path) -> dict[str, float]:
 
 def _unavailable(progress: Callable[[Progress], None] | None) -> str | None:
     """Why the estimator cannot run here, None if it can; fetches its model files if it must."""
-    from sign_etl.app.prepare import pose_setup
-    from sign_etl.core.places import weights_folder
-    from sign_etl.pose.base import BACKENDS
-
     try:
         pose_setup(ESTIMATOR, {}, weights=True)
     except MissingExtraError as error:

@@ -9,11 +9,13 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from importlib import metadata
 from pathlib import Path
 
+import sign_etl
 from sign_etl import __version__
 from sign_etl.app.pose import weights_state
 from sign_etl.app.preflight import State, part, preflight
@@ -30,6 +32,9 @@ PYTHONS = ((3, 11), (3, 13))
 LOW_DISK_BYTES = 5_000_000_000
 """With less free space a build of any size ends early."""
 GPU_TIMEOUT_S = 10.0
+
+PACKAGE = re.compile(r"[\w.-]+")
+"""The name that a requirement begins with."""
 
 LIBRARIES = (("libEGL.so.1", "libegl1"), ("libGLESv2.so.2", "libgles2"))
 """System libraries that mediapipe links, with their Debian packages."""
@@ -97,11 +102,22 @@ def _extras() -> Iterator[CheckPart]:
 
 
 def _packages_by_extra() -> dict[str, list[str]]:
-    """What the installed package itself says that each extra wants."""
+    """What the package itself says that each extra wants.
+
+    A checkout's own pyproject.toml is newer than what was noted when it was installed.
+    """
+    path = Path(sign_etl.__file__).parents[1] / "pyproject.toml"
+    project = tomllib.loads(path.read_text("utf-8")).get("project", {}) if path.is_file() else {}
+    if project.get("name") == "sign-etl":
+        return {
+            extra: [match[0] for line in lines if (match := PACKAGE.match(line))]
+            for extra, lines in project["optional-dependencies"].items()
+            if extra != "all"
+        }
     found: dict[str, list[str]] = {}
     for line in metadata.requires("sign-etl") or ():
         extra = re.search(r"extra == ['\"]([\w-]+)['\"]", line)
-        package = re.match(r"[\w.-]+", line)
+        package = PACKAGE.match(line)
         if extra and package and extra[1] != "all":
             found.setdefault(extra[1], []).append(package[0])
     return found

@@ -72,11 +72,20 @@ def exact(pose: PoseSetup) -> dict[str, Any] | None:
     return {**pose.options, **dict.fromkeys(lower, EXACT)} if lower else None
 
 
+def kept(build: Path) -> dict[str, dict[str, Any]]:
+    """What `drift` has measured for a build; empty where nothing was, or its state is gone."""
+    try:
+        found: dict[str, dict[str, Any]] = json.loads((build / STATE_FOLDER / FILE).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
 def words(found: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
     """The drift for people, one line a backend."""
     lines = []
     for name, one in found.items():
-        if "not_measured" in one:
+        if one.get("not_measured") is not None:
             lines.append(f"drift of `{name}` against fp32 is not measured: {one['not_measured']}")
             continue
         px = one["px"]

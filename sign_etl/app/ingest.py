@@ -16,23 +16,22 @@ from sign_etl.app.drift import drift, words
 from sign_etl.app.locked import compare_held, find_lock, hold, rule
 from sign_etl.app.noticed import missing_notes, split_notes
 from sign_etl.app.ownership import Share, owned, share_of
+from sign_etl.app.policy import beyond, minded
 from sign_etl.app.prepare import IngestRequest, Prepared, prepare
 from sign_etl.app.remembered import remember
-from sign_etl.app.report import Finding, policy_problems
+from sign_etl.app.report import policy_problems
 from sign_etl.app.stopping import stop_on_signals
 from sign_etl.core.errors import UsageError
 from sign_etl.core.files import disk_errors
 from sign_etl.reader.lock import Lock
 from sign_etl.run import engine
-from sign_etl.run.events import EventLog
+from sign_etl.run.events import EVENTS_FILE, EventLog
 from sign_etl.run.finish import publish, write_lock
-from sign_etl.run.journal import Journal
-from sign_etl.run.plan import Plan
 from sign_etl.run.progress import Progress
 from sign_etl.run.rulings import Rulings
 from sign_etl.run.runner import Runner
-from sign_etl.schema.outcome import Reason, StageName
-from sign_etl.schema.pipeline import PolicyConfig, PoolsConfig
+from sign_etl.schema.outcome import Reason
+from sign_etl.schema.pipeline import PoolsConfig
 from sign_etl.schema.records import STATE_FOLDER, ManifestRecord
 from sign_etl.shard.pack import load_packed
 from sign_etl.stages.setup import Setup
@@ -70,6 +69,28 @@ class IngestResult:
     def exit_code(self) -> int:
         """0 within policy, else 1."""
         return 1 if self.problems else 0
+
+    @classmethod
+    def of(
+        cls,
+        build: Path,
+        manifest: ManifestRecord,
+        seconds: float,
+        *,
+        problems: tuple[str, ...] = (),
+        notes: tuple[str, ...] = (),
+    ) -> IngestResult:
+        """What a published build came to."""
+        return cls(
+            build=build,
+            counts=manifest.counts,
+            reasons=manifest.reasons,
+            shards=len(manifest.shards),
+            size_bytes=sum(shard.size_bytes for shard in manifest.shards),
+            seconds=seconds,
+            problems=problems,
+            notes=notes,
+        )
 
 
 def ingest(
@@ -124,7 +145,7 @@ def make(
     """
     started = time.monotonic()
     build = prepared.build
-    events = EventLog(build / STATE_FOLDER / "events.jsonl")
+    events = EventLog(build / STATE_FOLDER / EVENTS_FILE)
     refuse_strange(build)
     with disk_errors(build), owned(build, request.shards):
         claim(prepared, update=request.update, part=request.shards is not None)
@@ -152,16 +173,13 @@ def make(
     held = compare_held(build, rulings.lock)
     seconds = time.monotonic() - started
     events.write("published", counts=manifest.counts, seconds=round(seconds, 3))
-    return IngestResult(
-        build=build,
-        counts=manifest.counts,
-        reasons=manifest.reasons,
-        shards=len(manifest.shards),
-        size_bytes=sum(shard.size_bytes for shard in manifest.shards),
-        seconds=seconds,
+    return IngestResult.of(
+        build,
+        manifest,
+        seconds,
         problems=(
-            *_problems(prepared.plan, share.journal, prepared.pipeline.policy, manifest),
-            *policy_problems(build, _minded(prepared.pipeline.policy)),
+            *beyond(prepared.pipeline.policy, prepared.plan, share.journal, manifest),
+            *policy_problems(build, minded(prepared.pipeline.policy)),
             *held.problems,
         ),
         notes=(
@@ -251,41 +269,3 @@ def _runner(request: IngestRequest, setup: Setup, pools: PoolsConfig) -> Runner:
 
         return RayRunner(setup, address=request.ray_address, cpus=request.jobs)
     raise UsageError(f"unknown runner `{request.runner}`", hint="known are: local, ray")
-
-
-def _minded(policy: PolicyConfig) -> tuple[Finding, ...]:
-    """What of a report the policy calls a failure."""
-    minded: list[Finding] = []
-    if policy.leaks == "fail":
-        minded.append("leaks")
-    if policy.shared_signers == "fail":
-        minded.append("signers")
-    return tuple(minded)
-
-
-def _problems(
-    plan: Plan, journal: Journal, policy: PolicyConfig, manifest: ManifestRecord
-) -> tuple[str, ...]:
-    """What exceeds the policy, in words."""
-    fetch_failed = later_failed = 0
-    for result in journal.latest().values():
-        if result.reject is not None and not result.reject.reason.rule:
-            if result.reject.stage is StageName.FETCH:
-                fetch_failed += 1
-            else:
-                later_failed += 1
-    problems = []
-    if fetch_failed > policy.max_fetch_failed * len(plan):
-        problems.append(
-            f"{fetch_failed} of {len(plan)} clips could not be fetched, the policy allows"
-            f" {policy.max_fetch_failed:.0%}"
-        )
-    fetched = len(plan) - fetch_failed
-    if later_failed > policy.max_failed * fetched:
-        problems.append(
-            f"{later_failed} of {fetched} fetched clips failed, the policy allows"
-            f" {policy.max_failed:.0%}"
-        )
-    if not manifest.shards:
-        problems.append("not one clip was written")
-    return tuple(problems)

@@ -90,7 +90,7 @@ def live(request: LiveRequest, tell: Callable[[SignPart], None]) -> Live:
         fps=request.fps,
     )
     if request.out is not None and Path(request.input).resolve() == request.out.resolve():
-        raise UsageError("--out would overwrite the input", hint="name another file")
+        raise UsageError("--out would overwrite the input", hint="name another file with --out")
     with ExitStack() as stack:
         # What can be missing first: a screen, a model, a video.
         window = stack.enter_context(Window("sign-etl live")) if request.show else None

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from sign_etl.app.remembered import SETUP_FILE, recall
 from sign_etl.core.canonical import sha256_bytes
 from sign_etl.core.errors import UsageError
-from sign_etl.core.store import Blob, Store
+from sign_etl.core.store import Store, open_store
 from sign_etl.media.local import MediaFolder
 from sign_etl.reader import Build, open_build
 from sign_etl.reader.lock import Line, Lock, open_lock
 from sign_etl.reader.lock_diff import KINDS, diff_heads, diff_lines
+from sign_etl.reader.shards import VERIFY_HINT
 from sign_etl.run.lock import BINDING
 from sign_etl.run.merge import merge as _merge
 from sign_etl.schema.feature_set import feature_member
@@ -32,9 +32,11 @@ from sign_etl.schema.outcome import Outcome, Reject
 from sign_etl.schema.records import STATE_FOLDER
 from sign_etl.schema.replies import ProblemPart
 from sign_etl.shard.pack import cast_keypoints
+from sign_etl.shard.problems import capped
 
 NAMED = 20
 """So many problems are named."""
+_MEDIA_HINT = "bring back the files that the build was made from"
 
 
 def check(target: Path, *, store: str | None = None, media: bool = False) -> LockCheck:
@@ -57,14 +59,16 @@ def check(target: Path, *, store: str | None = None, media: bool = False) -> Loc
     checked = _Checked()
     outcomes: Counter[str] = Counter(line["outcome"] for line in lock.lines())
     looked = _store(target, store)
-    problems: list[str] = []
+    problems: list[ProblemPart] = []
     if target.is_dir():
         with open_build(target) as build:
-            found = _against_build(build, lock, looked, checked)
-            problems += _capped(chain(found, _against_media(target, lock) if media else ()))
+            problems += _told(_against_build(build, lock, looked, checked), VERIFY_HINT)
+        if media:
+            problems += _told(_against_media(target, lock), _MEDIA_HINT)
     elif media:
         raise UsageError(
-            "a lock by itself does not know the names of its files", hint="check the build"
+            "a lock by itself does not know the names of its files",
+            hint="name the folder of the build, or leave --media out",
         )
     else:
         for line in lock.lines():
@@ -72,11 +76,11 @@ def check(target: Path, *, store: str | None = None, media: bool = False) -> Loc
     return LockCheck(
         lock=str(lock.path),
         sound=not problems,
-        problems=tuple(ProblemPart(message=message, hint=None) for message in problems),
+        problems=tuple(problems),
         clips=sum(outcomes.values()),
         outcomes=dict(sorted(outcomes.items())),
         samples=checked.samples,
-        store=str(looked.root) if looked else None,
+        store=looked.url if looked else None,
         stored=checked.stored,
         missing=checked.missing,
     )
@@ -138,8 +142,8 @@ def merge(first: Path, second: Path, out: Path) -> LockMerge:
         VerifyError: one is damaged.
 
     Example:
-        >>> merge(Path("mine"), Path("theirs"), Path("both.lock")).gained
-        12
+        >>> merge(Path("builds/one"), Path("builds/one"), Path("both.lock")).gained
+        0
     """
     merged = _merge(open_lock(first), open_lock(second), out)
     return LockMerge(
@@ -161,7 +165,7 @@ class _Checked:
 def _store(target: Path, store: str | None) -> Store | None:
     if store is None and (target / STATE_FOLDER / SETUP_FILE).exists():
         store = recall(target).setup.store
-    return Store(store) if store is not None else None
+    return open_store(store) if store is not None else None
 
 
 def _against_build(
@@ -198,16 +202,13 @@ def _outputs(store: Store | None, line: Line, checked: _Checked) -> dict[str, by
     wanted = dict(line.get("poses", {}))
     if store is None or line["outcome"] != Outcome.WRITTEN:
         return {}
-    found = {name: data for name, sha256 in wanted.items() if (data := _read(store, sha256))}
+    found = {name: data for name, sha256 in wanted.items() if (data := store.by_digest(sha256))}
     video = line.get("video")
-    whole = len(found) == len(wanted) and (video is None or _read(store, video) is not None)
+    has_video = video is None or store.by_digest(video) is not None
+    whole = len(found) == len(wanted) and has_video
     checked.stored += whole
     checked.missing += not whole
     return found
-
-
-def _read(store: Store, sha256: str) -> bytes | None:
-    return store.read(Blob(sha256, 0))
 
 
 def _sample(build: Build, line: Line, stored: dict[str, bytes], dtype: str) -> Iterator[str]:
@@ -225,6 +226,11 @@ def _sample(build: Build, line: Line, stored: dict[str, bytes], dtype: str) -> I
             packed = build.read(sample, f"{backend}.npy")
             if cast_keypoints(stored[backend], dtype) != packed:
                 yield f"{sample.key}: its {backend} keypoints are not those in the lock"
+
+
+def _told(found: Iterator[str], hint: str) -> list[ProblemPart]:
+    named = capped(found, NAMED, "more problems")
+    return [ProblemPart(message=message, hint=hint) for message in named]
 
 
 def _against_media(target: Path, lock: Lock) -> Iterator[str]:
@@ -248,10 +254,3 @@ def _against_media(target: Path, lock: Lock) -> Iterator[str]:
 
 def _plain(line: Line | None) -> dict[str, Any] | None:
     return None if line is None else dict(line)
-
-
-def _capped(problems: Iterator[str]) -> Iterator[str]:
-    yield from islice(problems, NAMED)
-    more = sum(1 for _ in problems)
-    if more:
-        yield f"{more:,} more problems"

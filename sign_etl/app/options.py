@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 
 from sign_etl.core.errors import ConfigError
+from sign_etl.schema.config import checked_options
+from sign_etl.schema.document import Document, DocumentError, with_settings
 from sign_etl.schema.replies import OptionPart
 
 _WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path"}
@@ -20,13 +22,41 @@ def option_parts(options: Callable[[Mapping[str, Any]], BaseModel]) -> tuple[Opt
     """The options that a plug-in's `options` method validates, in their order.
 
     Args:
-        options: the method; called without any option, to see what it makes of that.
+        options: the method; called without any option, to see what it makes of that. Where it
+            needs one, what it says that it returns is believed.
     """
     try:
-        model = type(options({}))
-    except (ValidationError, ConfigError):  # it has an option without default, and shows nothing
+        model: Any = type(options({}))
+    except (ValidationError, ConfigError):
+        model = get_type_hints(options).get("return")
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
         return ()
     return tuple(_parts(model))
+
+
+def options_from(
+    validate: Callable[[Mapping[str, Any]], BaseModel],
+    settings: Iterable[str],
+    origin: str,
+    *,
+    hint: str,
+) -> BaseModel:
+    """Options of a plug-in from `key=value` settings.
+
+    Args:
+        validate: the plug-in's own check.
+        settings: as on the command line.
+        origin: what messages call them.
+        hint: what to say where no near miss is known.
+
+    Raises:
+        ConfigError: an unknown key or a wrong value.
+    """
+    document = with_settings(Document({}, origin), settings)
+    problems = checked_options(validate, document.values, document, (), hint=hint)
+    if problems:
+        raise DocumentError(problems, document.origin)
+    return validate(document.values)
 
 
 def _parts(model: type[BaseModel], prefix: str = "") -> Iterator[OptionPart]:
@@ -38,8 +68,11 @@ def _parts(model: type[BaseModel], prefix: str = "") -> Iterator[OptionPart]:
         yield OptionPart(
             name=name,
             type=type_words(kind),
-            default=_json(field.get_default(call_default_factory=True)),
+            default=None
+            if field.is_required()
+            else _json(field.get_default(call_default_factory=True)),
             help=" ".join((field.description or "").split()),
+            required=field.is_required(),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -60,6 +61,11 @@ def find(name: str) -> Found:
         ConfigError: nothing of these; a near miss is suggested.
     """
     path = Path(name).expanduser()
+    if path.is_dir() and (len(path.parts) > 1 or name not in {*_files(), *RECIPES.names()}):
+        raise ConfigError(
+            f"`{name}` is a folder and no data set",
+            hint=f"videos of your own: sign-etl ingest folder --media {shlex.quote(name)}",
+        )
     if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
         return Found(path, str(path))
     files = _files()
@@ -120,7 +126,8 @@ def resolve(document: Document) -> Pipeline:
             Problem(
                 f"{place}: `quality.backend` is `{pipeline.quality.backend}`, "
                 "which `pose` does not run",
-                near_miss(str(pipeline.quality.backend), list(pipeline.pose)),
+                near_miss(str(pipeline.quality.backend), list(pipeline.pose))
+                or f"`pose` has {', '.join(pipeline.pose) or 'none'}; leave the setting out",
             )
         )
     if pipeline is None or problems:
@@ -271,7 +278,8 @@ def _feature_problems(document: Document) -> list[Problem]:
             problems += _plugin_problems(EXTRACTORS, backend, own, document, path, inside, hint)
         elif isinstance(options, dict):
             place = document.place(("features", name, "backend"))
-            problems.append(Problem(f"{place}: `backend` must be a text", None))
+            hint = "write a name that `sign-etl help features` tells"
+            problems.append(Problem(f"{place}: `backend` must be a text", hint))
     return problems
 
 

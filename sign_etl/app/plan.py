@@ -43,6 +43,7 @@ class PlanSummary:
         digest: of the plan; empty where the list of clips is in those archives: then the clips are
             those of the data set's card, and most other numbers are 0.
         notes: what looks like a slip.
+        open_ends: clips whose end is not annotated, so that their length is assumed.
     """
 
     name: str
@@ -59,6 +60,7 @@ class PlanSummary:
     download_bytes: int | None
     digest: str
     notes: tuple[str, ...] = ()
+    open_ends: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
@@ -105,6 +107,7 @@ def plan(request: IngestRequest) -> PlanSummary:
         download_bytes=_download_bytes(resolved),
         digest=made.digest,
         notes=split_notes(prepared),
+        open_ends=made.table["end_s"].null_count,
     )
 
 

@@ -8,13 +8,11 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from sign_etl.app.options import option_parts
+from sign_etl.app.options import option_parts, options_from
 from sign_etl.core.errors import AccessError
 from sign_etl.core.places import weights_folder
 from sign_etl.pose.base import BACKENDS, PoseBackend, WeightsFile
 from sign_etl.pose.weights import installed, is_right, place, providers
-from sign_etl.schema.config import checked_options
-from sign_etl.schema.document import Document, DocumentError, with_settings
 from sign_etl.schema.layouts import layout
 from sign_etl.schema.replies import BackendPart, PoseFetch, PoseInfo, PoseList, WeightsPart
 
@@ -108,12 +106,8 @@ def backend_options(backend: PoseBackend, settings: Iterable[str]) -> BaseModel:
     Raises:
         ConfigError: an unknown key or a wrong value.
     """
-    document = with_settings(Document({}, f"the options of `{backend.name}`"), settings)
     hint = f"see `sign-etl pose info {backend.name}`"
-    problems = checked_options(backend.options, document.values, document, (), hint=hint)
-    if problems:
-        raise DocumentError(problems, document.origin)
-    return backend.options(document.values)
+    return options_from(backend.options, settings, f"the options of `{backend.name}`", hint=hint)
 
 
 def _part(backend: PoseBackend, options: BaseModel | None = None) -> BackendPart:

@@ -52,7 +52,7 @@ def push(build: Path, url: str, *, tell: Callable[[str], None] | None = None) ->
         MissingExtraError: fsspec needs a package for it.
 
     Example:
-        >>> push(Path("builds/mine"), "s3://signs/mine").sent
+        >>> push(Path("demo-build"), "memory://signs/demo").sent
         7
     """
     manifest = read_manifest(build)

@@ -14,8 +14,9 @@ from typing import Any
 from sign_etl.app.prepare import Prepared
 from sign_etl.core.errors import UsageError
 from sign_etl.core.files import write_json
+from sign_etl.reader.manifest import MANIFEST
 from sign_etl.recipes.base import RECIPES, DatasetCard
-from sign_etl.run.plan import Plan
+from sign_etl.run.plan import PLAN_FILE, Plan
 from sign_etl.schema.records import STATE_FOLDER
 from sign_etl.stages.setup import Setup, setup_from_json
 
@@ -72,19 +73,20 @@ def recall(build: Path) -> Remembered:
     """
     state = build / STATE_FOLDER
     if not state.is_dir():
-        published = (build / "manifest.json").exists()
+        published = (build / MANIFEST).exists()
         raise UsageError(
             f"{build} has no {STATE_FOLDER}: it was made elsewhere"
             if published
             else f"{build} is no build of sign-etl",
             hint="do it where the build was made"
             if published
-            else "sign-etl ingest NAME --out DIR makes one",
+            else "`sign-etl ingest NAME --out DIR` makes one",
         )
     value = _read(state / SETUP_FILE)
     try:
-        plan = Plan.load(state / "plan.parquet")
+        plan = Plan.load(state / PLAN_FILE)
         setup = setup_from_json(value["setup"])
+        setup.choices()  # a setting may be gone
         return Remembered(
             plan,
             # The folder may have been moved since.

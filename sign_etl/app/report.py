@@ -12,6 +12,8 @@ import numpy as np
 
 from sign_etl.app.between import between
 from sign_etl.app.dead_links import links
+from sign_etl.app.drift import kept
+from sign_etl.app.report_features import feature_parts
 from sign_etl.app.report_groups import class_sizes, clip_lengths, largest_signers, poorest_classes
 from sign_etl.app.throughput import throughput
 from sign_etl.core.errors import UsageError, VerifyError, near_miss
@@ -19,7 +21,7 @@ from sign_etl.reader import Build, open_build
 from sign_etl.reader.hygiene import EXAMPLES, Hygiene, examine
 from sign_etl.reader.pose_quality import PoseQuality, pose_quality
 from sign_etl.schema.outcome import Outcome, StageName
-from sign_etl.schema.report_parts import CurvePart, PoseQualityPart
+from sign_etl.schema.report_parts import CurvePart, PoseQualityPart, PrecisionPart
 from sign_etl.schema.report_reply import (
     ClassesPart,
     FunnelPart,
@@ -201,9 +203,15 @@ def _report(build: Build, hygiene: Hygiene, quality: tuple[PoseQualityPart, ...]
         poorest_classes=poorest_classes(build),
         largest_signers=largest_signers(build),
         poses=quality,
+        precision=_precision(build.path),
+        features=feature_parts(build),
         throughput=throughput(build.path),
         links=links(build),
     )
+
+
+def _precision(build: Path) -> tuple[PrecisionPart, ...]:
+    return tuple(PrecisionPart(backend=name, **found) for name, found in kept(build).items())
 
 
 def _funnel(build: Build) -> tuple[FunnelPart, ...]:

@@ -80,6 +80,11 @@ def _kind(build: Build, pictures: Pictures) -> Kind:
 
 
 def _note(build: Build, kind: Kind, count: int) -> str:
+    if not count and kind == "skeletons" and len(build) and not build.backends:
+        return (
+            "There are no pictures: the licence is not known to allow faces here, and without "
+            "keypoints there is no skeleton to draw."
+        )
     if not count:
         return ""
     words = f"{count:,} of {len(build):,} clips have a picture: three frames with their keypoints."

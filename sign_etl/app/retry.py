@@ -13,13 +13,12 @@ from sign_etl.app.prepare import Prepared, feature_setup, pose_setup
 from sign_etl.app.remembered import Remembered, recall
 from sign_etl.core.errors import ConfigError, UsageError, near_miss
 from sign_etl.reader.lock import LOCK_FILE, open_lock
-from sign_etl.reader.manifest import read_manifest
+from sign_etl.reader.manifest import MANIFEST, read_manifest
 from sign_etl.recipes.base import RECIPES
 from sign_etl.run.ends import read_ends
 from sign_etl.run.finish import head_of
 from sign_etl.run.lock import drift, drift_lines
 from sign_etl.run.progress import Progress
-from sign_etl.run.shards import MANIFEST
 from sign_etl.schema.outcome import Reason
 from sign_etl.schema.records import STATE_FOLDER
 
@@ -63,8 +62,8 @@ def retry(
         SignEtlError: as `ingest`.
 
     Example:
-        >>> retry(Path("builds/mine"), only=("timeout",)).came_back
-        3
+        >>> retry(Path("builds/one"), only=("timeout",)).came_back
+        0
     """
     reasons = _reasons(only)
     recalled = recall(build)
@@ -73,7 +72,7 @@ def retry(
     tried = len(recalled.plan) - sum(before.values())
     tried += sum(count for end, count in before.items() if end and end.reason in reasons)
     if not tried and (build / MANIFEST).exists():
-        return RetryResult(0, 0, _as_it_is(build))
+        return RetryResult(0, 0, IngestResult.of(build, read_manifest(build), 0.0))
     prepared = _prepared(build, recalled)
     given = state / GIVEN_LOCK
     lock = open_lock(given) if given.exists() else None
@@ -99,19 +98,6 @@ def _reasons(only: Iterable[str]) -> frozenset[Reason]:
                 hint=near_miss(word, known) or "`sign-etl status BUILD` names those of a build",
             )
     return frozenset(map(Reason, only)) or frozenset(r for r in Reason if r.retryable)
-
-
-def _as_it_is(build: Path) -> IngestResult:
-    manifest = read_manifest(build)
-    return IngestResult(
-        build=build,
-        counts=manifest.counts,
-        reasons=manifest.reasons,
-        shards=len(manifest.shards),
-        size_bytes=sum(shard.size_bytes for shard in manifest.shards),
-        seconds=0.0,
-        problems=(),
-    )
 
 
 def _prepared(build: Path, recalled: Remembered) -> Prepared:

@@ -14,7 +14,7 @@ from sign_etl.app.remembered import Remembered, recall
 from sign_etl.core.errors import UsageError, VerifyError
 from sign_etl.core.files import disk_errors
 from sign_etl.reader.lock import open_lock
-from sign_etl.run.events import EventLog
+from sign_etl.run.events import EVENTS_FILE, EventLog
 from sign_etl.run.finish import publish, write_lock
 from sign_etl.run.journal import Journal
 from sign_etl.run.revoke import Revoked
@@ -52,8 +52,8 @@ def revoke(
         VerifyError: a shard is damaged.
 
     Example:
-        >>> revoke(Path("builds/mine"), sources=("anna/0001.mp4",)).written
-        23
+        >>> revoke(Path("builds/one"), sources=("greek/γεια σου.mp4",)).written
+        0
     """
     if not sources and not clips:
         raise UsageError("nothing is named", hint=f"sign-etl revoke {build} SOURCE")
@@ -66,7 +66,7 @@ def revoke(
         revoked = _revoke(
             recalled.plan, recalled.setup, build, journal, sources=sources, keys=clips
         )
-        events = EventLog(build / STATE_FOLDER / "events.jsonl")
+        events = EventLog(build / STATE_FOLDER / EVENTS_FILE)
         events.write("revoke", clips=list(revoked.keys), shards=list(revoked.shards))
         written = _publish(build, recalled, journal, head)
     return RevokeResult(revoked, written or 0, written is not None)

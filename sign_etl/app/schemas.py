@@ -18,6 +18,7 @@ from sign_etl.schema.replies import CheckedPart, ProblemPart, SchemaPart, Schema
 
 MAX_PROBLEMS = 20
 """So many problems of one file are told."""
+_ANEW = "take a copy of it; files of a build are written anew by the same `sign-etl ingest`"
 
 
 def schemas() -> SchemasList:
@@ -91,7 +92,7 @@ def _check_table(path: Path) -> CheckedPart:
     try:
         schema = pq.read_schema(path)
     except (pa.ArrowException, OSError):
-        return _checked(path, None, [Problem(f"{path}: no readable Parquet file")])
+        return _checked(path, None, [Problem(f"{path}: no readable Parquet file", _ANEW)])
     name = (schema.metadata or {}).get(b"schema", b"").decode("utf-8", "replace")
     expected = TABLES.get(name)
     if expected is None:
@@ -104,7 +105,7 @@ def _check_table(path: Path) -> CheckedPart:
         if field.name not in schema.names or not schema.field(field.name).equals(field)
     ] + [column for column in schema.names if column not in expected.names]
     words = f"columns differ: {', '.join(differing) or 'their order'}"
-    return _checked(path, name, [Problem(f"{path}: {words}")])
+    return _checked(path, name, [Problem(f"{path}: {words}", _ANEW)])
 
 
 def _check_records(path: Path) -> CheckedPart:
@@ -137,7 +138,7 @@ def _values(path: Path) -> Iterator[tuple[str, Any]]:
     try:
         text = path.read_text("utf-8")
     except UnicodeDecodeError:
-        yield str(path), Problem(f"{path}: not UTF-8 text")
+        yield str(path), Problem(f"{path}: not UTF-8 text", _ANEW)
         return
     try:
         yield str(path), json.loads(text)
@@ -148,7 +149,7 @@ def _values(path: Path) -> Iterator[tuple[str, Any]]:
         try:
             yield f"{path}:{number}", json.loads(line)
         except ValueError:
-            yield f"{path}:{number}", Problem(f"{path}:{number}: no readable JSON")
+            yield f"{path}:{number}", Problem(f"{path}:{number}: no readable JSON", _ANEW)
             return
 
 
@@ -160,7 +161,8 @@ def _unknown(path: Path, name: str | None, known: list[str]) -> Problem:
 def _checked(path: Path, name: str | None, problems: list[Problem]) -> CheckedPart:
     shown = problems[:MAX_PROBLEMS]
     if len(problems) > MAX_PROBLEMS:
-        shown.append(Problem(f"{path}: {len(problems) - MAX_PROBLEMS} more problems"))
+        more = f"{path}: {len(problems) - MAX_PROBLEMS} more problems"
+        shown.append(Problem(more, "mend these and validate again"))
     return CheckedPart(
         file=str(path),
         valid=not problems,

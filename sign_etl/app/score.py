@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from sign_etl.app.train import need_packages
-from sign_etl.core.errors import AnnotationError
+from sign_etl.core.errors import AnnotationError, UsageError
 from sign_etl.recipes.tabular import read_table
 from sign_etl.schema.training_replies import Score
 
@@ -22,13 +22,16 @@ def score(path: Path, *, unit: Literal["word", "character"], classes: bool = Fal
         classes: the texts are names of classes: tell accuracy per clip and per class too.
 
     Raises:
+        UsageError: there is no such file.
         AnnotationError: a column or a reference is missing, or the table cannot be read.
         MissingExtraError: the scorers are not installed.
 
     Example:
-        >>> score(Path("theirs.csv"), unit="word").metrics
-        {'bleu1': 41.2, 'bleu4': 20.1}
+        >>> score(Path("theirs.csv"), unit="word").metrics["wer"]
+        25.0
     """
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file", hint="name a table of texts: --predictions FILE")
     need_packages()
     from sign_etl.tasks.text_metrics import class_accuracy, score_texts
 

@@ -86,7 +86,7 @@ def show_lines(
     backends: tuple[str, ...] = (),
     colour: bool = True,
 ) -> Iterator[tuple[str, bool]]:
-    """Clips as lines of characters for a terminal: frames with skeletons, and the timeline.
+    """Clips as lines of characters for a terminal: frames with skeletons, timeline, features.
 
     Args:
         build: as for `show`.
@@ -108,6 +108,7 @@ def show_lines(
         >>> len(lines) > 1
         True
     """
+    from sign_etl.viz.feature_timeline import feature_curves, feature_lines
     from sign_etl.viz.pose_timeline import lanes, timeline_lines
     from sign_etl.viz.strip import label_of
 
@@ -126,6 +127,8 @@ def show_lines(
                     yield line, True
             named = [row for row in rows if row is not None]
             for line in timeline_lines(lanes(opened, sample, named), columns):
+                yield line, False
+            for line in feature_lines(feature_curves(opened, sample), columns):
                 yield line, False
 
 
@@ -206,7 +209,8 @@ def _terminal_strip(
     from sign_etl.viz.strip import make_strip
 
     count = max(columns // TERMINAL_COLUMNS, 1)
-    tile = (160, 200)  # drawn large and made small, or thin bones would vanish
+    # Two pixels of a frame for each cell: drawn larger, bones would vanish between cells.
+    tile = (2 * TERMINAL_COLUMNS, 5 * TERMINAL_COLUMNS // 2)
     aspect = sample.width / sample.height
     span = signer_span(build.keypoints(sample, row)) if row is not None else WHOLE
     shown = window(span, aspect, tile[0] / tile[1])
@@ -221,13 +225,15 @@ def _terminal_strip(
 def _clip_page(build: Build, sample: Sample, rows: tuple[str | None, ...], frames: int) -> Image:
     from sign_etl.viz.choose import choose_frames
     from sign_etl.viz.contact_sheet import draw_clip_page, tile_size
+    from sign_etl.viz.feature_timeline import feature_curves, with_features
     from sign_etl.viz.strip import label_of, make_strip
 
     tile = tile_size(sample.width / sample.height, large=True)
     numbers = choose_frames(sample.frames, frames)
     strips = [make_strip(build, sample, row, numbers, tile) for row in rows]
     subtitle = f"{sample.key} · {build.manifest.name}"
-    return draw_clip_page(label_of(sample), subtitle, strips, tile, legend=rows != (None,))
+    page = draw_clip_page(label_of(sample), subtitle, strips, tile, legend=rows != (None,))
+    return with_features(page, feature_curves(build, sample))
 
 
 def _sheet(build: Build, rows: tuple[str | None, ...], keys: list[str], frames: int) -> Image:

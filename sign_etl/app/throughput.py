@@ -7,17 +7,13 @@ their time. Model loading and waiting for a shard to be written count as no work
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
+from sign_etl.run.events import EVENTS_FILE, read_events
 from sign_etl.schema.records import STATE_FOLDER
 from sign_etl.schema.report_parts import StageTimePart, ThroughputPart
-
-EVENTS = "events.jsonl"
+from sign_etl.viz.page_health import IDLE
 
 
 @dataclass
@@ -40,7 +36,7 @@ def throughput(build: Path, *, last: bool = False) -> ThroughputPart | None:
     work: dict[str, _Work] = {}
     runs, seconds = 0, 0.0
     began = ended = 0.0
-    for at, event in _events(build / STATE_FOLDER / EVENTS):
+    for at, event in read_events(build / STATE_FOLDER / EVENTS_FILE):
         if event.get("event") == "start":
             if last:
                 work, runs, seconds = {}, 0, 0.0
@@ -67,13 +63,9 @@ def words(found: ThroughputPart | None) -> str | None:
     each = stage.seconds / stage.clips
     count = f"{stage.workers} worker{'' if stage.workers == 1 else 's'}"
     text = f"{each:.1f} s a clip with {count}, at work {min(found.limit_busy, 1):.0%} of the time"
-    if found.limit_busy < _IDLE:
+    if found.limit_busy < IDLE:
         return f"no stage was the limit: the busiest was {found.limit} ({text})"
     return f"the limit was {found.limit}: {text}"
-
-
-_IDLE = 0.5
-"""Below this share nobody can be said to have been waited for: start and end took the time."""
 
 
 def _part(work: dict[str, _Work], runs: int, seconds: float) -> ThroughputPart:
@@ -118,18 +110,3 @@ def _teams(work: dict[str, _Work]) -> list[tuple[str, ...]]:
 
 def _hands(work: dict[str, _Work], team: tuple[str, ...]) -> int:
     return len(set().union(*(work[stage].workers for stage in team)))
-
-
-def _events(path: Path) -> Iterator[tuple[float, dict[str, Any]]]:
-    """Events with their times in seconds; lines that a kill has torn are left out."""
-    try:
-        file = path.open("rb")
-    except OSError:
-        return
-    with file:
-        for line in file:
-            try:
-                event = json.loads(line)
-                yield datetime.fromisoformat(event["at"]).timestamp(), event
-            except (ValueError, TypeError, KeyError):
-                continue

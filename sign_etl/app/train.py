@@ -12,18 +12,17 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from sign_etl.app.train_chain import train_chain
+from sign_etl.app.train_list import chain_part, recipe_part
 from sign_etl.core.content import content_dir
 from sign_etl.core.errors import ConfigError, MissingExtraError, Stopped, near_miss
 from sign_etl.schema.document import read_document
-from sign_etl.schema.training import TrainConfig, parse_training
-from sign_etl.schema.training_chain import CHAIN, is_chain, parse_chain
+from sign_etl.schema.training_chain import CHAIN, is_chain
 from sign_etl.schema.training_replies import Evaluate, RecipePart, Spread
 
 LIST_HINT = "list them with `sign-etl train list`"
@@ -55,12 +54,12 @@ class TrainRequest:
 
 def recipes() -> tuple[RecipePart, ...]:
     """The recipes that come with sign-etl."""
-    return tuple(_part(name) for name in recipe_names())
+    return tuple(recipe_part(name) for name in recipe_names())
 
 
 def chains() -> tuple[RecipePart, ...]:
     """The chains of recipes that come with sign-etl, told like recipes."""
-    return tuple(_chain_part(name) for name in chain_names())
+    return tuple(chain_part(name) for name in chain_names())
 
 
 def recipe_names() -> list[str]:
@@ -172,12 +171,21 @@ def evaluate(
         run=str(home),
         split=split,
         clips=found["clips"],
+        damaged=found.get("damaged", 0),
         checkpoint=found["checkpoint"],
         metrics=found["metrics"],
         folder=str(folder),
+        signature=_signature(folder),
         spread=_spread(folder) if beside else {},
     )
     return reply, 0
+
+
+def _signature(folder: Path) -> str:
+    path = folder / "signature.json"
+    if not path.is_file():
+        return ""
+    return str(json.loads(path.read_text(encoding="utf-8"))["sacrebleu"])
 
 
 def _spread(folder: Path) -> dict[str, Spread]:
@@ -249,52 +257,3 @@ def need_packages() -> None:
 
 def _data(data: Sequence[str]) -> list[str]:
     return [word for build in data for word in ("--data", build)]
-
-
-def _part(name: str) -> RecipePart:
-    config = parse_training(read_document(content_dir("training") / f"{name}.yaml"))
-    return RecipePart(
-        name=name,
-        task=config.task.name,
-        model=config.model.name,
-        description=config.description,
-        build=config.build,
-        view=config.data.view.name,
-        keypoints=_keypoints(config.data.view.options),
-        weights=tuple(_weights(config)),
-        published=config.published,
-    )
-
-
-def _keypoints(view: Mapping[str, Any]) -> str:
-    """Backend or layout that a view reads, empty where any will do."""
-    nested = {**view, **dict(view.get("pose", {}))}
-    steps = [str(step.get("name", "")) for step in nested.get("transforms", ())]
-    implied = "unisign-69" if "unisign-normalise" in steps else ""
-    return str(nested.get("backend") or nested.get("layout") or view.get("features") or implied)
-
-
-def _weights(config: TrainConfig) -> Iterator[str]:
-    """Names of published weights that a model begins with."""
-    model = config.model.options
-    if not model.get("random_clip") and "clip" in model:
-        yield str(model["clip"])
-    if "language_model" in model:
-        yield str(model["language_model"])
-        if config.data.view.name == "crop":
-            yield "efficientnet_b0"
-
-
-def _chain_part(name: str) -> RecipePart:
-    folder = content_dir("training") / name
-    chain = parse_chain(read_document(folder.with_suffix(".yaml")))
-    last = _part(f"{Path(name).parent.as_posix()}/{chain.stages[-1].recipe}")
-    stages = tuple(stage.recipe for stage in chain.stages)
-    return last.model_copy(
-        update={
-            "name": name,
-            "description": chain.description,
-            "build": chain.build,
-            "stages": stages,
-        }
-    )

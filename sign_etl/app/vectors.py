@@ -82,13 +82,14 @@ def similarity(
         seed: of the draws.
 
     Raises:
+        ConfigError: there is no such variant.
         UsageError: nothing to compare.
         VerifyError: a class would not be its own greatest.
 
     Example:
         >>> similarity(
         ...     Path("vectors.parquet"), [], ["train"], Path("similarity"),
-        ...     variant="closest", alpha=0.1, beta=1.0, seed=0,
+        ...     variant="rnd_smpl", alpha=0.1, beta=0.5, seed=0,
         ... ).classes
         21
     """
@@ -142,8 +143,8 @@ def knn(queries: Path, gallery: Path, nears: Sequence[int]) -> Knn:
         VerifyError: they are of different models.
 
     Example:
-        >>> knn(Path("test.parquet"), Path("train.parquet"), [1, 5]).metrics
-        {'top1_k1': 0.981, 'top1_k5': 0.99}
+        >>> knn(Path("test.parquet"), Path("train.parquet"), [1, 5]).metrics["knn5"]
+        0.981
     """
     need_packages()
     from sign_etl.schema.vectors import read_vectors

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from sign_etl.core.errors import UsageError
 from sign_etl.reader.manifest import read_manifest
-from sign_etl.shard.compare import (
-    Comparison,
-    Distance,
-    compare_bytes,
-    compare_keypoints,
-    tree_digest,
-)
-from sign_etl.shard.verify import VerifyResult
-from sign_etl.shard.verify import verify as _verify
-
-__all__ = ["Comparison", "Distance", "VerifyResult", "Verified", "verify", "verify_against"]
+from sign_etl.shard.compare import Comparison, compare_bytes, compare_keypoints, tree_digest
+from sign_etl.shard.verify import VerifyResult, verify
 
 _DIGEST = re.compile(r"[0-9a-f]{12,64}")
 
@@ -37,20 +27,6 @@ class Verified:
     result: VerifyResult
     digest: str
     comparison: Comparison | None = None
-
-
-def verify(build: Path, *, progress: Callable[[int, int], None] | None = None) -> VerifyResult:
-    """Read a whole build back and say what is wrong with it.
-
-    Args:
-        build: the build folder.
-        progress: called after each shard with the number of shards done and of all shards.
-
-    Raises:
-        UsageError: the folder is no build.
-        VerifyError: the run that makes it did not finish.
-    """
-    return _verify(build, progress=progress)
 
 
 def verify_against(
@@ -72,7 +48,7 @@ def verify_against(
         >>> verified.result.samples, verified.result.problems
         (6, ())
     """
-    result = _verify(build)
+    result = verify(build)
     digest = tree_digest(read_manifest(build)) if result.ok else ""
     if against is None or not result.ok:
         return Verified(result, digest)

@@ -6,17 +6,15 @@ what is done, its events say who is at work. No lock is touched, so a run can be
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from sign_etl.app.status import status
-from sign_etl.app.throughput import EVENTS
+from sign_etl.run.events import EVENTS_FILE, read_events
 from sign_etl.schema.outcome import Outcome
 from sign_etl.schema.records import STATE_FOLDER
 
@@ -83,7 +81,7 @@ def look(build: Path, seen: deque[tuple[float, int]], now_s: float) -> Watched:
         seen.popleft()
     seconds, clips = now_s - seen[0][0], seen[-1][1] - seen[0][1]
     rate = clips / seconds if seconds > 0 else None
-    events = list(_tail(build / STATE_FOLDER / EVENTS))
+    events = list(read_events(build / STATE_FOLDER / EVENTS_FILE, tail_bytes=TAIL_BYTES))
     recent = [event for at, event in events if at >= now_s - WINDOW_S]
     began = next((at for at, event in reversed(events) if event["event"] == "start"), 0.0)
     window = max(min(now_s - began, WINDOW_S), 1.0)
@@ -96,20 +94,3 @@ def look(build: Path, seen: deque[tuple[float, int]], now_s: float) -> Watched:
         idle_s=max(now_s - events[-1][0], 0.0) if events else None,
         ended=not events or events[-1][1]["event"] in ENDS,
     )
-
-
-def _tail(path: Path) -> Iterator[tuple[float, dict[str, Any]]]:
-    try:
-        with path.open("rb") as file:
-            file.seek(max(path.stat().st_size - TAIL_BYTES, 0))
-            lines = file.read().split(b"\n")
-    except OSError:
-        return
-    for line in lines:
-        try:
-            event = json.loads(line)
-            at = datetime.fromisoformat(event["at"]).timestamp()
-            if isinstance(event["event"], str):
-                yield at, event
-        except (ValueError, TypeError, KeyError):
-            continue  # torn at its begin, or being written just now

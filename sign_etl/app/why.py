@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from sign_etl.app.near import near_name
 from sign_etl.core.errors import UsageError, VerifyError
 from sign_etl.reader import Build, open_build
 from sign_etl.reader.lock import Line, Lock, open_lock
+from sign_etl.run.events import EVENTS_FILE, read_events
 from sign_etl.schema.lineage_replies import MemberPart, SourceClipPart, WhyClip, WhySource
 from sign_etl.schema.records import STATE_FOLDER
 
@@ -40,7 +41,7 @@ def why_clip(build: Path, key: str) -> WhyClip:
         VerifyError: the build is unfinished or damaged.
 
     Example:
-        >>> why_clip(Path("builds/mine"), "folder-anna-0001-815e600784f4").outcome
+        >>> why_clip(Path("builds/one"), "folder-greek-mp4-386e031c1773").outcome
         'written'
     """
     with open_build(build) as opened:
@@ -79,8 +80,8 @@ def why_source(build: Path, source: str) -> WhySource:
         VerifyError: the build is unfinished or damaged.
 
     Example:
-        >>> why_source(Path("builds/mine"), "anna/0001.mp4").outcomes
-        {'written': 2}
+        >>> why_source(Path("builds/one"), "greek/γεια σου.mp4").outcomes
+        {'written': 1}
     """
     with open_build(build) as opened:
         table = opened.ledger
@@ -198,19 +199,7 @@ def _versions(opened: Build, lock: Lock | None) -> dict[str, Any]:
 
 def _times(build: Path, line: Line) -> dict[str, str]:
     times = dict(line.get("notes", {}))
-    for event in _events(build):
-        if event.get("event") == "published":
-            times["published_at"] = str(event.get("at"))
+    for _, event in read_events(build / STATE_FOLDER / EVENTS_FILE):
+        if event["event"] == "published":
+            times["published_at"] = str(event["at"])
     return times
-
-
-def _events(build: Path) -> Iterator[Mapping[str, Any]]:
-    try:
-        with (build / STATE_FOLDER / "events.jsonl").open(encoding="utf-8") as file:
-            for text in file:
-                try:
-                    yield json.loads(text)
-                except ValueError:
-                    continue
-    except OSError:
-        return

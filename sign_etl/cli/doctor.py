@@ -73,10 +73,18 @@ def doctor(
         ("", "what", "", "found"),
         [(_MARKS[part.state], part.group, part.name, part.detail) for part in reply.checks],
     )
+    extra = None
     for part in reply.checks:
-        if part.hint and not as_json:
-            (out.note if part.state == "absent" else out.error)(
-                f"{part.group} {part.name}: {part.hint}"
-            )
+        if not part.hint or as_json:
+            continue
+        if part.state == "absent" and part.group == "extras":
+            extra = extra or part
+        elif part.state == "absent":
+            out.note(f"{part.group} {part.name}: {part.hint}")
+        else:
+            out.error(f"{part.group} {part.name}: {part.hint}")
+    if extra is not None:
+        out.note(f"Extras can be added at any time, as in: {extra.hint}")
     if not reply.healthy:
         raise typer.Exit(1)
+    out.text("This machine is ready; what is marked - is optional")

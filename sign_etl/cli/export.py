@@ -73,7 +73,7 @@ def export(
     if build is None or format is None or out_path is None:
         lacking = "BUILD" if build is None else "FORMAT" if format is None else "--out"
         raise UsageError(
-            f"missing {lacking}", hint="sign-etl export BUILD FORMAT --out DIR, or --list"
+            f"missing {lacking}", hint="`sign-etl export BUILD FORMAT --out DIR`, or --list"
         )
     from sign_etl.app.export import export as run_export
 

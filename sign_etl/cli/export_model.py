@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from sign_etl.cli.frame import AsJson, Quiet, Verbose, command, group
+from sign_etl.cli.options import RunFolder
 from sign_etl.cli.output import Output
 
 app = group("export-model", "Export a model.")
@@ -23,9 +24,7 @@ app = group("export-model", "Export a model.")
     ),
 )
 def export_model(
-    run: Annotated[
-        Path, typer.Argument(metavar="RUN", help="A run folder, or a checkpoint in it.")
-    ],
+    run: RunFolder,
     format: Annotated[
         Literal["onnx", "torchscript", "web"],
         typer.Option("--format", help="A file, or a folder with a page for browsers."),

@@ -58,6 +58,14 @@ class Group(TyperGroup):
             )
         return super().resolve_command(ctx, args)
 
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write the first example of each command, where the group has none of its own."""
+        if not self.epilog:
+            found = [self.get_command(ctx, name) for name in self.list_commands(ctx)]
+            lines = [str(each.epilog).splitlines()[2] for each in found if each and each.epilog]
+            self.epilog = "\n".join(("\b", "Examples:", *lines))
+        super().format_epilog(ctx, formatter)
+
 
 class Leaf(NamedTuple):
     """A command at the root of the tree.
@@ -130,6 +138,13 @@ def complete_pipelines(incomplete: str) -> list[str]:
 def complete_backends(incomplete: str) -> list[str]:
     """Names that a pose backend's argument may complete to."""
     from sign_etl.pose.base import BACKENDS
+
+    return [name for name in BACKENDS.names() if name.startswith(incomplete)]
+
+
+def complete_features(incomplete: str) -> list[str]:
+    """Names that a feature backend's argument may complete to."""
+    from sign_etl.features.base import BACKENDS
 
     return [name for name in BACKENDS.names() if name.startswith(incomplete)]
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,14 +15,6 @@ app = group("index", "Index foreign tars.")
 SHOWN = 20
 
 
-class Dots(StrEnum):
-    """Where a key ends."""
-
-    auto = "auto"
-    first = "first"
-    last = "last"
-
-
 @command(
     app,
     "index",
@@ -32,9 +23,9 @@ class Dots(StrEnum):
 def index(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder with the tars.")],
     dots: Annotated[
-        Dots,
+        Literal["auto", "first", "last"],
         typer.Option("--dots", help="Keys end at the first dot (as in WebDataset) or the last."),
-    ] = Dots.auto,
+    ] = "auto",
     checksums: Annotated[
         bool,
         typer.Option("--checksums", help="Read all data, so that training notices damage."),
@@ -52,7 +43,7 @@ def index(
     from sign_etl.schema.index_reply import Index, IndexProblemPart
 
     out = Output.of(as_json=as_json, quiet=quiet)
-    found = index(folder, dots=dots.value, checksums=checksums)
+    found = index(folder, dots=dots, checksums=checksums)
     reply = Index(
         index=str(found.sidecar),
         samples=found.samples,

@@ -8,13 +8,12 @@ from typing import Annotated, Literal
 import typer
 
 from sign_etl.cli.frame import AsJson, Quiet, Verbose, command, group
+from sign_etl.cli.options import BuildFolder
 from sign_etl.cli.output import Output, count_text
 from sign_etl.cli.reports import tell_problems
 from sign_etl.core.errors import UsageError
 
 app = group("look", "Look at builds.")
-
-Build = Annotated[Path, typer.Argument(metavar="BUILD", help="The build folder.")]
 
 
 @command(
@@ -23,7 +22,7 @@ Build = Annotated[Path, typer.Argument(metavar="BUILD", help="The build folder."
     examples=("sign-etl status builds/wlasl100", "sign-etl status builds/wlasl100 --watch"),
 )
 def status(
-    build: Build,
+    build: BuildFolder,
     watch: Annotated[
         bool, typer.Option("--watch", help="Look again and again until the run is over.")
     ] = False,
@@ -70,7 +69,7 @@ def status(
     ),
 )
 def verify(
-    build: Build,
+    build: BuildFolder,
     against: Annotated[
         str | None,
         typer.Option(
@@ -119,7 +118,8 @@ def verify(
             f"{count_text(reply.shards, 'shard')}, digest {reply.digest[:12]}"
         )
     elif not as_json:
-        tell_problems(out, [(problem, None) for problem in reply.problems])
+        mend = "the same `sign-etl ingest` mends it"
+        tell_problems(out, [(problem, mend) for problem in reply.problems])
     tell_comparison(out, reply, tolerance)
     if not reply.sound or reply.same is False:
         raise typer.Exit(1)
@@ -137,7 +137,7 @@ def verify(
     ),
 )
 def report(
-    build: Build,
+    build: BuildFolder,
     fail_on: Annotated[
         list[str] | None,
         typer.Option(

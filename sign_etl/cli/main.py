@@ -57,6 +57,7 @@ SECTIONS: dict[str, dict[str, Leaf]] = {
         "datasets": Leaf("datasets", "Data sets: where they are and what they allow.", True),
         "pipelines": Leaf("pipelines", "Pipelines: the choices of a build, to copy.", True),
         "pose": Leaf("pose", "Pose backends and their weights.", True),
+        "features": Leaf("features", "Frozen networks whose features go into the shards.", True),
         "schemas": Leaf("schemas", "The published file formats.", True),
         "cluster": Leaf("cluster", "Batch jobs: a build on SLURM or Kubernetes.", True),
         "doctor": Leaf("doctor", "Check this machine: packages, libraries, weights, disk."),
@@ -191,7 +192,10 @@ def _system(out: Output, error: Exception) -> int | None:
         return 75
     if error.filename is None:
         return None
-    out.error(f"{os.fsdecode(error.filename)}: {(error.strerror or 'refused').lower()}")
+    path = os.fsdecode(error.filename)
+    away = isinstance(error, (FileNotFoundError, NotADirectoryError))
+    hint = "mind the spelling, and that its folder is there" if away else f"look: ls -ld {path}"
+    out.error(f"{path}: {(error.strerror or 'refused').lower()}", hint)
     return 2
 
 

@@ -18,6 +18,18 @@ PipelineName = Annotated[
     ),
 ]
 BuildFolder = Annotated[Path, typer.Argument(metavar="BUILD", help="The build folder.")]
+RunFolder = Annotated[
+    Path, typer.Argument(metavar="RUN", help="A run folder, or a checkpoint in it.")
+]
+Data = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data",
+        metavar="BUILD",
+        help="A build, here or as s3://BUCKET/NAME or clearml://PROJECT/NAME, or tars after "
+        "`sign-etl index`; may be repeated.",
+    ),
+]
 Out = Annotated[
     Path | None, typer.Option("--out", "-o", help="The build folder; default builds/NAME.")
 ]

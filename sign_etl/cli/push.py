@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sign_etl.cli.frame import AsJson, Quiet, Verbose, command, group
+from sign_etl.cli.options import BuildFolder
 from sign_etl.cli.output import Output, count_text, size_text
 
 app = group("push", "Put a build onto object storage.")
@@ -19,7 +19,7 @@ app = group("push", "Put a build onto object storage.")
     examples=("sign-etl push builds/wlasl100 s3://signs/wlasl100",),
 )
 def push(
-    build: Annotated[Path, typer.Argument(metavar="BUILD", help="The build folder.")],
+    build: BuildFolder,
     url: Annotated[
         str, typer.Argument(metavar="URL", help="Folder on the storage, such as s3://bucket/name.")
     ],

@@ -98,6 +98,7 @@ def tell_hygiene(out: Output, hygiene: HygienePart) -> None:
 
 def _tell_course(out: Output, reply: Report) -> None:
     """Keypoints, dead links, time and the other build, where they are known."""
+    from sign_etl.app import drift
     from sign_etl.app.throughput import words
 
     for quality in reply.poses or ():
@@ -106,6 +107,16 @@ def _tell_course(out: Output, reply: Report) -> None:
             for curve in quality.curves
         )
         out.text(f"frames in which {quality.backend} found nothing: {missing}")
+    for precision in reply.precision:
+        for line in drift.words({precision.backend: precision.model_dump()}):
+            out.text(line)
+    for features in reply.features:
+        model = features.options.get("model")
+        out.text(
+            f"features {features.name}: {features.backend}{f' ({model})' if model else ''}, "
+            f"(T, {features.size:,}) {features.dtype}, {count_text(features.clips, 'clip')}, "
+            f"{count_text(features.steps, 'step')}, {size_text(features.size_bytes)}"
+        )
     if reply.links is not None:
         worst = ", ".join(
             f"{host.host} {host.dead:,}" for host in reply.links.hosts[:3] if host.dead

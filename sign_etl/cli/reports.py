@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import typer
 from sign_etl.cli.output import Output, count_text, size_text, time_text
 
 if TYPE_CHECKING:
+    from sign_etl.reader.rejects import Rejected
     from sign_etl.schema.build_replies import Built, Ingest, Plan
     from sign_etl.schema.lineage_replies import Retry
     from sign_etl.schema.replies import CheckedPart
@@ -40,7 +42,8 @@ def tell_ended(out: Output, reply: Ingest | Retry) -> None:
     """Tell what exceeds the policy, and end the process with the exit code of the run."""
     for note in getattr(reply, "notes", ()):
         out.warn(note)
-    tell_problems(out, [(problem, None) for problem in reply.problems])
+    more = f"`sign-etl report {reply.build}` tells more"
+    tell_problems(out, [(problem, more) for problem in reply.problems])
     if reply.exit_code:
         raise typer.Exit(reply.exit_code)
 
@@ -58,11 +61,12 @@ def tell_built(out: Output, reply: Built) -> None:
         f"({size_text(reply.size_bytes)}) at {reply.build}; "
         f"{rejected:,} rejected"
     )
-    tell_reasons(out, reply.reasons)
+    published = not isinstance(reply, Ingest) or reply.published
+    tell_reasons(out, reply.reasons, _named(reply) if rejected and published else {})
     _tell_limit(out, reply)
     if waiting:
         out.text(f"{waiting:,} not done yet: the same command again goes on")
-    if isinstance(reply, Ingest) and not reply.published:
+    if not published:
         out.text("Not published yet: the same command without --shards does that")
     elif written:
         out.text(f"See them: sign-etl show {reply.build}")
@@ -79,11 +83,30 @@ def _tell_limit(out: Output, reply: Built) -> None:
         out.note(f"In {time_text(found.seconds)} {limited}")
 
 
-def tell_reasons(out: Output, reasons: Mapping[str, int]) -> None:
-    """Tell rejects by reason, the most frequent first."""
+def _named(reply: Built) -> Mapping[str, Sequence[Rejected]]:
+    """Some of the rejected clips by reason; none where the build cannot be read."""
+    from sign_etl.core.errors import SignEtlError
+    from sign_etl.reader import open_build
+    from sign_etl.reader.rejects import named_rejects
+
+    found: dict[str, list[Rejected]] = {}
+    with suppress(SignEtlError), open_build(reply.build) as build:
+        for (_, reason), some in named_rejects(build.ledger).items():
+            found.setdefault(reason, []).extend(some)
+    return found
+
+
+def tell_reasons(
+    out: Output, reasons: Mapping[str, int], named: Mapping[str, Sequence[Rejected]]
+) -> None:
+    """Tell rejects by reason, the most frequent first, with some of the clips."""
+    from sign_etl.reader.rejects import NAMED, in_words
+
     width = max((len(reason) for reason in reasons), default=0)
+    digits = max((len(f"{count:,}") for count in reasons.values()), default=0)
     for reason, count in sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0])):
-        out.text(f"  {reason:{width}}  {count:,}")
+        some = in_words(named.get(reason, ())[:NAMED], count)
+        out.text(f"  {reason:{width}}  {count:>{digits},}  {some}".rstrip())
 
 
 def tell_plan(out: Output, reply: Plan) -> None:
@@ -104,11 +127,13 @@ def tell_plan(out: Output, reply: Plan) -> None:
     )
     counts = (f"{split} {count:,}" for split, count in reply.splits.items())
     sizes = (f"{stage} {size_text(size)}" for stage, size in reply.disk_bytes.items())
+    ends = reply.open_ends
+    assumed = f" (assumed: no end is annotated for {count_text(ends, 'clip')})" if ends else ""
     out.facts(
         {
             "splits": ", ".join(counts),
             "classes": reply.labels,
-            "length": time_text(reply.seconds),
+            "length": time_text(reply.seconds) + assumed,
             "on this disk": f"{count_text(reply.local_sources, 'source')}, "
             f"{size_text(reply.local_bytes)}",
             **facts,

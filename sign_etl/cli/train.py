@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 import typer
 
 from sign_etl.cli.frame import AsJson, Quiet, Verbose, command, group
-from sign_etl.cli.output import Output
+from sign_etl.cli.options import Data
+from sign_etl.cli.output import Output, count_text
 from sign_etl.core.errors import UsageError
 
 app = group("training", "Train on a build.")
@@ -25,16 +26,14 @@ def complete_recipes(incomplete: str) -> list[str]:
     return sorted(name for name in ("list", *names) if name.startswith(incomplete))
 
 
-Data = Annotated[
-    list[str] | None, typer.Option("--data", metavar="BUILD", help="A build; may be repeated.")
-]
 TrainData = Annotated[
     list[str] | None,
     typer.Option(
         "--data",
         metavar="BUILD",
-        help="A build; may be repeated. For a chain of recipes also NAME=BUILD, for its stages of "
-        "that name.",
+        help="A build, here or as s3://BUCKET/NAME or clearml://PROJECT/NAME, or tars after "
+        "`sign-etl index`; may be repeated. For a chain of recipes also NAME=BUILD, for its stages "
+        "of that name.",
     ),
 ]
 
@@ -195,6 +194,8 @@ def evaluate(
     out.table(
         ("metric", "value"), [(name, f"{value:.4f}") for name, value in reply.metrics.items()]
     )
+    if reply.signature:
+        out.text(f"sacrebleu {reply.signature}")
     if reply.spread:
         out.table(
             ("metric", f"mean of {1 + len(beside or ())} seeds", "least", "greatest"),
@@ -203,6 +204,8 @@ def evaluate(
                 for name, part in reply.spread.items()
             ],
         )
+    if reply.damaged:
+        out.warn(f"{count_text(reply.damaged, 'clip')} could not be read and do not count")
     out.note(f"Pictures and tables: {reply.folder}")
 
 

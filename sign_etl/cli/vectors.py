@@ -8,14 +8,12 @@ from typing import Annotated, Literal
 import typer
 
 from sign_etl.cli.frame import AsJson, Quiet, Verbose, command, group
+from sign_etl.cli.options import Data, RunFolder
 from sign_etl.cli.output import Output, count_text
 from sign_etl.core.errors import UsageError
 
 app = group("vectors", "After training.")
 
-Data = Annotated[
-    list[str] | None, typer.Option("--data", metavar="BUILD", help="A build; may be repeated.")
-]
 Splits = Annotated[
     list[str] | None, typer.Option("--split", metavar="SPLIT", help="A split; may be repeated.")
 ]
@@ -30,9 +28,7 @@ SHOWN = 10
     ),
 )
 def embed(
-    run: Annotated[
-        Path, typer.Argument(metavar="RUN", help="A run folder, or a checkpoint in it.")
-    ],
+    run: RunFolder,
     out_path: Annotated[Path, typer.Option("--out", "-o", help="The Parquet file to write.")],
     data: Data = None,
     splits: Splits = None,

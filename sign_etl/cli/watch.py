@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sign_etl.app.watching import Watched, watch
 from sign_etl.cli.output import Output, clean, is_terminal, time_text
 from sign_etl.cli.progress import bar, interval_s, ranked_reasons
+from sign_etl.schema.outcome import StageName
 
 QUIET_S = 20.0
 """A run that has said nothing for so long is worth a word."""
@@ -35,12 +37,23 @@ def watched_line(found: Watched) -> str:
     outcomes = ", ".join(f"{name} {count:,}" for name, count in facts["outcomes"].items())
     shards = facts["shards"]
     parts = [f"{outcomes} of {facts['requested']:,}", f"shards {_pair(shards)}"]
-    parts += [f"{stage} {rate:.2f}/s" for stage, rate in found.stages.items()]
+    parts += [f"{stage} {rate:.2f}/s" for stage, rate in in_order(found.stages)]
     if found.eta_s is not None:
         parts.append(f"ETA {time_text(found.eta_s)}")
     if facts["reasons"]:
         parts.append(ranked_reasons(facts["reasons"]))
     return "  ".join([*parts, *_state(found)])
+
+
+def in_order(stages: Mapping[str, float]) -> list[tuple[str, float]]:
+    """Stages with their rates, in the order in which a clip meets them."""
+    known = [name.value for name in StageName]
+
+    def place(stage: str) -> tuple[int, str]:
+        kind = stage.partition(":")[0]
+        return known.index(kind) if kind in known else len(known), stage
+
+    return sorted(stages.items(), key=lambda pair: place(pair[0]))
 
 
 def _live(build: Path, every_s: float) -> Watched:
@@ -70,7 +83,7 @@ def _table(found: Watched) -> Any:
     table.add_row("  shards", bar(shards["finished"], shards["planned"]), _pair(shards), "", "")
     for name, count in facts["outcomes"].items():
         table.add_row(f"  {clean(name)}", bar(count, requested), f"{count:,}", "", "")
-    for stage, clips_per_s in found.stages.items():
+    for stage, clips_per_s in in_order(found.stages):
         table.add_row(f"  {clean(stage)}", "", "", f"{clips_per_s:.2f}/s", "")
     said = "  ".join([ranked_reasons(facts["reasons"]), *_state(found)]).strip()
     table.add_row("", Text(said), "", "", "")

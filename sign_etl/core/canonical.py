@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,11 @@ def canonical_json(value: Any) -> str:
     return _ENCODER.encode(value)
 
 
+def nfc(text: str) -> str:
+    """`text` with composed accents (Unicode NFC): the same word, however it was typed."""
+    return unicodedata.normalize("NFC", text)
+
+
 def digest(value: Any) -> str:
     """sha256 (64 hex digits) of the canonical JSON of `value`."""
     return sha256_bytes(canonical_json(value).encode("utf-8"))
@@ -31,6 +37,11 @@ def digest(value: Any) -> str:
 def sha256_bytes(data: bytes) -> str:
     """sha256 of `data`, 64 hex digits."""
     return hashlib.sha256(data).hexdigest()
+
+
+def hash64(text: str) -> int:
+    """The first 64 bits of the sha256 of `text`: a key of a table that holds no texts."""
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8")).digest()[:8], "big")
 
 
 def sha256_file(path: Path) -> str:

@@ -9,7 +9,7 @@
     ├── VerifyError                    1   a build is not what its manifest says
     ├── AccountingError                1   plan, ledger and shards disagree; nothing was published
     ├── DiskError                      75  no space left: free some, run again, nothing is lost
-    │   └── StorageError           75  the same of storage on the network
+    │   └── StorageError               75  the same of storage on the network
     └── Stopped                        75  stopped early (SIGTERM), resumable; 130 after Ctrl-C
 
 A clip that cannot be built is no exception: it is a `Reject`, see `sign_etl.schema.outcome`.
@@ -18,7 +18,7 @@ All of them survive pickling, since they cross process borders.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any
 
@@ -114,3 +114,15 @@ def near_miss(word: str, known: list[str] | tuple[str, ...]) -> str | None:
     """A hint `did you mean ...` for a mistyped word, or None if nothing known is near."""
     near = get_close_matches(word, known, n=1, cutoff=0.6)
     return f"did you mean `{near[0]}`?" if near else None
+
+
+def near_or_all(word: str, known: Iterable[str], said: str = "known are:") -> str:
+    """A hint for a word that is none of `known`: the one that is near, else all of them.
+
+    Args:
+        word: as it was given.
+        known: what would have been right.
+        said: how the list of all begins.
+    """
+    names = tuple(known)
+    return near_miss(word, names) or f"{said} {', '.join(names) or 'none'}"

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 import sys
-import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
+from sign_etl.core.canonical import nfc
 from sign_etl.core.errors import UsageError
 
 MEDIA_EXTENSIONS = (
@@ -44,7 +44,7 @@ class FolderIndex:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._paths = {_nfc(path): path for path in sorted(_walk(root))}
+        self._paths = {nfc(path): path for path in sorted(_walk(root))}
         self._folders: dict[str, dict[str, str]] | None = None
         self._by_tail: dict[str, list[str]] = {}
         self._by_stem: dict[str, list[str]] = {}
@@ -74,7 +74,7 @@ class FolderIndex:
             names: relative paths with `/`, most likely first.
         """
         for name in names:
-            wanted = _nfc(name)
+            wanted = nfc(name)
             if wanted in self._paths:
                 return self.root / self._paths[wanted]
             if wanted in self._by_stem:
@@ -100,7 +100,7 @@ class FolderIndex:
         if self._folders is None:
             self._folders = _folders(self._paths)
         for name in names:
-            wanted = _nfc(name).strip("/")
+            wanted = nfc(name).strip("/")
             found = self._folders.get(wanted.rpartition("/")[2], {})
             if wanted in found:
                 return self.root / found[wanted]
@@ -184,7 +184,3 @@ def _refuse_undecodable(relative: str) -> None:
         raise UsageError(
             f"the file name `{shown}` is no UTF-8", hint="rename the file, for example with convmv"
         ) from error
-
-
-def _nfc(text: str) -> str:
-    return unicodedata.normalize("NFC", text)

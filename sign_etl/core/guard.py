@@ -26,7 +26,7 @@ POLL_S: Final = 0.2
 MAX_REPLY_BYTES: Final = 16 << 20
 MAX_STDERR_BYTES: Final = 8 << 20
 
-CRASHED, HUNG, OUT_OF_MEMORY = BREACHES = ("crashed", "hung", "out-of-memory")
+CRASHED, HUNG, OUT_OF_MEMORY = "crashed", "hung", "out-of-memory"
 
 Target = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -64,7 +64,7 @@ class Breach:
     """How a guarded call ended if not with a reply.
 
     Attributes:
-        reason: one of `BREACHES`; the same words stand in `sign_etl.schema.outcome.Reason`.
+        reason: `crashed`, `hung` or `out-of-memory`, as in `sign_etl.schema.outcome.Reason`.
         detail: stable facts (a signal name, the limit), fit for the ledger.
         stderr: the last words of the child, for the log only.
     """
@@ -246,7 +246,9 @@ class Guard:
         poll.register(descriptor, event)
         while True:
             if self._interrupted.is_set():
-                raise Stopped("the run is stopped")
+                raise Stopped(
+                    "the run is stopped", hint="run the same command again: it goes on from here"
+                )
             remaining_s = max(deadline - time.monotonic(), 0.0)
             ready = poll.poll(min(POLL_S, remaining_s) * 1000)
             if child.resident_bytes() > self._limits.memory_bytes:

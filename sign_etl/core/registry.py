@@ -9,7 +9,7 @@ import importlib
 from importlib.metadata import entry_points
 from typing import Generic, TypeVar
 
-from sign_etl.core.errors import ConfigError, near_miss
+from sign_etl.core.errors import ConfigError, near_or_all
 
 Plugin = TypeVar("Plugin")
 
@@ -19,7 +19,7 @@ class Registry(Generic[Plugin]):
 
     Args:
         kind: what they are called in messages, such as `recipe`.
-        group: entry point group; ours are listed in this project's own pyproject under it.
+        group: entry point group under which other packages offer theirs.
     """
 
     def __init__(self, kind: str, group: str) -> None:
@@ -55,6 +55,5 @@ class Registry(Generic[Plugin]):
         for point in entry_points(group=self.group, name=name):
             loaded: Plugin = point.load()
             return loaded
-        known = self.names()
-        hint = near_miss(name, known) or f"known are: {', '.join(known)}"
+        hint = near_or_all(name, self.names())
         raise ConfigError(f"unknown {self.kind} `{name}`", hint=hint)

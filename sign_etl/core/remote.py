@@ -21,7 +21,8 @@ ATTEMPTS = 8
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 20.0
 """Eight attempts take a minute: longer than a store's hiccup, shorter than a night."""
-_EXTRAS = {"s3": "s3", "s3a": "s3"}
+EXTRAS = {"s3": "s3", "s3a": "s3"}
+"""Which extra installs the package of a scheme, where it is not called like the scheme."""
 _FINAL = (PermissionError, NotImplementedError, ValueError)
 _NO_CREDENTIALS = frozenset(
     {"NoCredentialsError", "PartialCredentialsError", "TokenRetrievalError"}
@@ -50,13 +51,13 @@ class Remote:
             # Another run may have written an object since we looked: no caches of names.
             # Nor an earlier file system of this process, which may have other credentials.
             options: dict[str, Any] = {"skip_instance_cache": True}
-            if scheme in _EXTRAS:
+            if scheme in EXTRAS:
                 options["use_listings_cache"] = False
             elif scheme == "memory":
                 options = {}
             self._fs, self._root = fsspec.core.url_to_fs(self.url, **options)
         except ImportError:
-            raise MissingExtraError(f"storage `{scheme}://`", _EXTRAS.get(scheme, scheme)) from None
+            raise MissingExtraError(f"storage `{scheme}://`", EXTRAS.get(scheme, scheme)) from None
         except ValueError as error:
             raise UsageError(
                 f"storage `{scheme}://` is not known", hint="give a folder, or an s3:// address"

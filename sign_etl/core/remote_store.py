@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from sign_etl.core.canonical import sha256_file
+from sign_etl.core.canonical import sha256_bytes, sha256_file
 from sign_etl.core.files import atomic_open, publish
 from sign_etl.core.places import cache_folder
 from sign_etl.core.remote import Remote, fetched_whole
@@ -70,6 +70,14 @@ class RemoteStore(Store):
         return super().has(blob) or (
             self.remote.size(self._name(self._place(blob))) == blob.size_bytes
         )
+
+    def by_digest(self, sha256: str) -> bytes | None:
+        """See `Store`."""
+        found = super().by_digest(sha256)
+        if found is not None:
+            return found
+        there = self.remote.get(self._name(self._object_path(sha256)))
+        return there if there is not None and sha256_bytes(there) == sha256 else None
 
     def drop(self, blob: Blob) -> None:
         """See `Store`."""

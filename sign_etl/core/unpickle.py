@@ -21,7 +21,9 @@ MAX_DEPTH: Final = 60
 MAX_VALUES: Final = 50_000_000
 """Values of the result, those that it holds twice counted twice: what a reader would walk over."""
 _GZIP_MAGIC: Final = b"\x1f\x8b"
-_HINT: Final = "only plain data is read from pickles, and nothing in them is run"
+_HINT: Final = (
+    "plain data alone is read: write it anew with lists, mappings, texts, numbers, arrays"
+)
 
 
 def load_pickle(
@@ -45,7 +47,9 @@ def load_pickle(
         return read_pickle(path, gzipped=gzipped, limit_bytes=limit_bytes)
     except OSError as error:
         reason = (error.strerror or "unreadable").lower()
-        raise AnnotationError(f"cannot read `{path}`: {reason}") from error
+        raise AnnotationError(
+            f"cannot read `{path}`: {reason}", hint=f"see who may read it: ls -l {path}"
+        ) from error
     except RefusedError as refused:
         raise AnnotationError(f"{path.name}: the pickle holds {refused}", hint=_HINT) from refused
 

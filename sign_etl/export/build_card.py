@@ -5,14 +5,14 @@ Made of manifest, index and labels alone, so equal builds have equal cards. No c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from sign_etl.export.build_counts import Counts, Group, counts_of
-from sign_etl.export.card import cell
+from sign_etl.export.card import cell, table
+from sign_etl.export.card_arrays import features, keypoints
 from sign_etl.export.hub_head import hub_head, hub_splits
 from sign_etl.export.rights import Rights
-from sign_etl.schema.layouts import LAYOUTS
 from sign_etl.schema.records import ManifestRecord
 
 SHOWN: Final = 40
@@ -34,11 +34,12 @@ def build_card(manifest: ManifestRecord, index: Any, labels: Sequence[str], righ
         "",
         _summary(manifest, counts),
         "",
-        *_table(("", ""), _facts(manifest, counts, labels, rights)),
+        *table(("", ""), _facts(manifest, counts, labels, rights)),
         *_splits(counts),
         *_groups("Classes", "class", counts, counts.labels),
         *_groups("Signers", "signer", counts, counts.signers),
-        *_keypoints(manifest),
+        *keypoints(manifest),
+        *features(manifest),
         *_loading(manifest, counts),
         "## Known limits",
         "",
@@ -49,6 +50,14 @@ def build_card(manifest: ManifestRecord, index: Any, labels: Sequence[str], righ
         "Signers are people who can be recognised, in keypoints less easily than in videos.",
         f"Videos: {rights.why}.",
         "For keypoints read the licence too: it may bind whatever is derived from the videos.",
+        *(
+            [
+                "Features hold some of what the pictures show: pass them on like videos, and read "
+                "the licence of the network."
+            ]
+            if manifest.features
+            else []
+        ),
         "",
     ]
     return _head(manifest, counts, rights) + "\n".join(lines)
@@ -62,11 +71,18 @@ def _head(manifest: ManifestRecord, counts: Counts, rights: Rights) -> str:
 
 def _summary(manifest: ManifestRecord, counts: Counts) -> str:
     poses = ", ".join(f"{name} ({pose.layout})" for name, pose in manifest.poses.items())
-    held = [*(["videos"] if counts.videos else []), *([f"keypoints of {poses}"] if poses else [])]
+    seen = ", ".join(manifest.features)
+    held = [
+        *(["videos"] if counts.videos else []),
+        *([f"keypoints of {poses}"] if poses else []),
+        *([f"features {seen}"] if seen else []),
+    ]
+    *others, last = held or [""]
+    holding = f"{', '.join(others)} and {last}" if others else last
     return (
         f"{_number(counts.clips, 'clip')} of the data set {cell(manifest.dataset)} as WebDataset "
         "shards"
-        + (f", with {' and '.join(held)}" if held else "")
+        + (f", with {holding}" if holding else "")
         + ". Built by sign-etl, which wrote this page from the build itself."
     )
 
@@ -120,7 +136,7 @@ def _pictures(counts: Counts) -> str:
 
 def _splits(counts: Counts) -> Iterator[str]:
     yield from ("## Splits", "")
-    yield from _table(
+    yield from table(
         ("split", "clips", "sources", "classes", "signers", "length"),
         (
             (
@@ -144,7 +160,7 @@ def _groups(title: str, what: str, counts: Counts, groups: Mapping[str, Group]) 
     yield from (f"## {title}", "")
     most = sorted(groups.items(), key=lambda item: (-item[1].clips, item[0]))
     splits = tuple(counts.splits)
-    yield from _table(
+    yield from table(
         (what, *map(cell, splits), "all"),
         (
             (cell(name), *(f"{one.splits.get(split, 0):,}" for split in splits), f"{one.clips:,}")
@@ -161,36 +177,9 @@ def _groups(title: str, what: str, counts: Counts, groups: Mapping[str, Group]) 
         )
 
 
-def _keypoints(manifest: ManifestRecord) -> Iterator[str]:
-    if not manifest.poses:
-        return
-    yield from ("## Keypoints", "")
-    dtype = manifest.pipeline.get("pack", {}).get("dtype", "float16")
-    rows = []
-    for name, pose in manifest.poses.items():
-        kind = LAYOUTS.get(pose.layout)
-        shape = f"(T, {kind.size}, {kind.channels})" if kind else ""
-        parts = kind.parts if kind else {}
-        points = [f"{part.replace('_', ' ')} {len(of)}" for part, of in parts.items() if of]
-        rows.append((name, pose.version, pose.layout, shape, ", ".join(points)))
-    yield from _table(("backend", "version", "layout", "array", "points"), rows)
-    yield (
-        f"`KEY.BACKEND.npy` is {dtype}: x as a share of the width, y of the height, z where there "
-        "are four channels, and the score last."
-    )
-    yield (
-        "They may leave [0, 1]. A point that was not estimated is NaN with score 0. Left is the "
-        "signer's own left."
-    )
-    yield (
-        "Names, bones and mirror pairs: `sign-etl schemas show layouts`, or "
-        "`sign_etl.schema.layouts.layout(NAME)`."
-    )
-    yield ""
-
-
 def _loading(manifest: ManifestRecord, counts: Counts) -> Iterator[str]:
     read = "build.keypoints(sample).shape" if manifest.poses else "sample.frames"
+    sets = tuple(manifest.features)[:1]
     yield from (
         "## Loading it",
         "",
@@ -198,10 +187,12 @@ def _loading(manifest: ManifestRecord, counts: Counts) -> Iterator[str]:
         "",
         "```python",
         "from sign_etl.reader import open_build",
+        *(["from sign_etl.reader.features import features"] if sets else []),
         "",
         'build = open_build(".")',
         "for sample in build:",
         f"    print(sample.key, sample.label, {read})",
+        *(f'    print(features(build, sample, "{name}").shape)' for name in sets),
         "```",
         "",
     )
@@ -265,13 +256,3 @@ def _seen(counts: Counts) -> str:
         if share is not None
     ]
     return f"; of the frames of a clip they have, on average, {', '.join(found)}" if found else ""
-
-
-def _table(
-    head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool = False
-) -> Iterator[str]:
-    """Lines of a table, with an empty one below; all but the first column to the right."""
-    rule = ["---", *(["---:" if numbers else "---"] * (len(head) - 1))]
-    for row in (head, rule, *rows):
-        yield f"| {' | '.join(row)} |"
-    yield ""

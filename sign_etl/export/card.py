@@ -5,7 +5,7 @@ Nothing in it depends on when or where the export was made.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from sign_etl.export.base import Exporter, Selection
 
@@ -71,3 +71,13 @@ def _keypoints(selection: Selection) -> str:
 def cell(text: str) -> str:
     """A text of strangers as it may stand in a cell of a table: one line, no mark-up of its own."""
     return " ".join(text.replace("|", "\\|").replace("<", "&lt;").split())
+
+
+def table(
+    head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool = False
+) -> Iterator[str]:
+    """Lines of a table, with an empty one below; all but the first column to the right."""
+    rule = ["---", *(["---:" if numbers else "---"] * (len(head) - 1))]
+    for row in (head, rule, *rows):
+        yield f"| {' | '.join(row)} |"
+    yield ""

@@ -18,8 +18,10 @@ import pyarrow as pa
 
 from sign_etl.core.files import write_json
 from sign_etl.export.base import Selection, VideoUse, Written
+from sign_etl.export.card_arrays import network
 from sign_etl.reader.tables import INDEX_FILE
-from sign_etl.schema.records import ManifestRecord
+from sign_etl.schema.feature_set import feature_member
+from sign_etl.schema.records import FeatureSetRecord, ManifestRecord
 from sign_etl.schema.tables import INDEX
 
 FILE: Final = "croissant.json"
@@ -130,12 +132,17 @@ def describe(manifest: ManifestRecord, licence: str) -> dict[str, Any]:
     """
     clips = sum(manifest.splits.values())
     layouts = ", ".join(f"{name} ({pose.layout})" for name, pose in manifest.poses.items())
+    held = [
+        *([f"keypoints of {layouts}"] if layouts else []),
+        *([f"features {', '.join(manifest.features)}"] if manifest.features else []),
+    ]
     files = [
         *(
             _file(name, "application/x-parquet" if name.endswith(".parquet") else _JSON, record)
             for name, record in sorted(manifest.files.items())
         ),
         *(_file(shard.path, "application/x-tar", shard) for shard in manifest.shards),
+        *(_features(name, one, manifest) for name, one in manifest.features.items()),
     ]
     return {
         "@context": _CONTEXT,
@@ -145,7 +152,7 @@ def describe(manifest: ManifestRecord, licence: str) -> dict[str, Any]:
         "description": (
             f"{clips:,} clip{'' if clips == 1 else 's'} of the data set {manifest.dataset} as "
             "WebDataset shards"
-            + (f" with keypoints of {layouts}" if layouts else "")
+            + (f" with {' and '.join(held)}" if held else "")
             + ", built by sign-etl."
         ),
         "version": _version(manifest.recipe_version),
@@ -177,6 +184,25 @@ def _file(path: str, kind: str, record: Any) -> dict[str, Any]:
         "contentSize": f"{record.size_bytes} B",
         "encodingFormat": kind,
         "sha256": record.sha256,
+    }
+
+
+def _features(name: str, one: FeatureSetRecord, manifest: ManifestRecord) -> dict[str, Any]:
+    """A set of features: which members of which tars, and which network made them."""
+    shape = f"(T, {one.size})" if one.size else "(T, D)"
+    files = ", ".join(f"{file} sha256 {digest}" for file, digest in one.weights.items())
+    return {
+        "@type": "cr:FileSet",
+        "@id": f"features/{name}",
+        "name": name,
+        "description": (
+            f"Features of the frozen network {network(one)}: {shape} "
+            f"{one.options.get('dtype', 'float16')}, a time step for each frame that it saw"
+            + (f"; {files}" if files else "")
+        ),
+        "containedIn": [{"@id": shard.path} for shard in manifest.shards],
+        "encodingFormat": "application/octet-stream",
+        "includes": f"*.{feature_member(name)}",
     }
 
 

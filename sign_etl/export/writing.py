@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sign_etl.core.errors import ConfigError, UsageError, near_miss
+from sign_etl.core.errors import ConfigError, UsageError, near_or_all
 from sign_etl.core.files import disk_errors, scratch
 from sign_etl.export.base import Exporter, Selection, Written
 from sign_etl.export.card import CARD, card
@@ -96,7 +96,7 @@ def _splits(build: Build, wanted: Sequence[str]) -> tuple[str, ...]:
     known = tuple(dict.fromkeys(one.split for one in build.manifest.shards if one.samples))
     for split in wanted:
         if split not in known:
-            hint = near_miss(split, known) or f"it has {', '.join(known)}"
+            hint = near_or_all(split, known, "it has")
             raise UsageError(f"the build has no split `{split}`", hint=hint)
     return tuple(split for split in known if split in (wanted or known))
 

@@ -7,6 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
+import yaml
+
 from sign_etl.core.canonical import sha256_file
 from sign_etl.core.errors import AccessError
 from sign_etl.pose.base import WeightsFile
@@ -14,9 +16,13 @@ from sign_etl.pose.base import WeightsFile
 CONFIG: Final = "config.json"
 WEIGHTS: Final = "model.safetensors"
 PARTS: Final = "model.safetensors.index.json"
+CARD: Final = "README.md"
+CARD_BYTES: Final = 1 << 16
+"""So much of it is read: the head stands first."""
 HINT: Final = (
     "give the folder of a model with config.json and model.safetensors, as "
-    "`hf download openai/clip-vit-base-patch16 --local-dir DIR` makes one"
+    "`hf download NAME --local-dir DIR` makes one (openai/clip-vit-base-patch16, or for timm "
+    "timm/resnet50.a1_in1k)"
 )
 
 
@@ -41,7 +47,8 @@ def model_files(folder: str) -> tuple[WeightsFile, ...]:
         if not found or any(Path(str(part)).name != part for part in found):
             raise AccessError(f"{PARTS} of the model `{root.name}` names no parts", hint=HINT)
         names = [CONFIG, PARTS, *sorted(map(str, found))]
-    return tuple(_file(root, name) for name in names)
+    licence = _licence(root)
+    return tuple(_file(root, name, licence) for name in names)
 
 
 def configuration(folder: str) -> dict[str, Any]:
@@ -53,14 +60,30 @@ def configuration(folder: str) -> dict[str, Any]:
     return _json(Path(folder), CONFIG)
 
 
-def _file(root: Path, name: str) -> WeightsFile:
+def _licence(root: Path) -> str:
+    """What the head of its card says, as hubs write it."""
+    try:
+        with (root / CARD).open("rb") as file:
+            before, head, *_ = file.read(CARD_BYTES).decode("utf-8", "replace").split("---\n", 2)
+        told = yaml.safe_load(head)
+    except (OSError, ValueError, yaml.YAMLError):
+        return "unknown"
+    if before.strip() or not isinstance(told, dict):
+        return "unknown"
+    licence = told.get("license")
+    if licence == "other":
+        licence = told.get("license_name", licence)
+    return licence if isinstance(licence, str) else "unknown"
+
+
+def _file(root: Path, name: str, licence: str) -> WeightsFile:
     path = root / name
     try:
         state = path.stat()
         sha256 = _digest(path, state.st_size, state.st_mtime_ns)
     except OSError:
         raise AccessError(f"the model `{root.name}` has no {name}", hint=HINT) from None
-    return WeightsFile(name, sha256, state.st_size, "unknown", "a local folder", path=path)
+    return WeightsFile(name, sha256, state.st_size, licence, "a local folder", path=path)
 
 
 def _json(root: Path, name: str) -> dict[str, Any]:

@@ -38,6 +38,7 @@ COPY = NormaliseConfig(
 USUAL_FPS = 30.0
 _CAMERAS = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}")}
 _ELSEWHERE = ("dshow", "video={}")
+_CONVERT = "write it anew: ffmpeg -i {} -c:v libx264 anew.mp4"
 
 
 def own_copy(source: Path, folder: Path) -> Path:
@@ -79,7 +80,9 @@ def _unusable(source: Path, reject: Reject) -> UsageError:
     reason = (
         " ".join((f"{reject.reason.value}:", reject.detail)) if reject.detail else reject.reason
     )
-    return UsageError(f"{source}: no video that can be read ({reason})")
+    return UsageError(
+        f"{source}: no video that can be read ({reason})", hint=_CONVERT.format(source)
+    )
 
 
 class Footage:
@@ -109,7 +112,9 @@ class Footage:
                 raise AccessError(
                     f"webcam {where} cannot be opened", hint="try another number, or --input FILE"
                 ) from error
-            raise UsageError(f"{where}: no video that can be read") from error
+            raise UsageError(
+                f"{where}: no video that can be read", hint=_CONVERT.format(where)
+            ) from error
         rate = self._stream.average_rate or self._stream.guessed_rate
         self.fps = float(rate) if rate else USUAL_FPS
 

@@ -13,7 +13,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from sign_etl.media.decode import Footage, Frames, Timed
+from sign_etl.media.decode import Frames, Playable, Timed
 from sign_etl.media.output import Job, Output
 from sign_etl.media.probe import Refused
 from sign_etl.media.timeline import Sampler, Shown, frame_count, tidy_rate
@@ -29,7 +29,7 @@ GAP_S: Final = 1
 class Cut:
     """One attempt to make the clip from an opened source."""
 
-    def __init__(self, job: Job, source: Footage, is_cut: bool, *, from_begin: bool) -> None:
+    def __init__(self, job: Job, source: Playable, is_cut: bool, *, from_begin: bool) -> None:
         self._config = config = job.config
         self._source = source
         self._is_cut = is_cut

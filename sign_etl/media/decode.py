@@ -116,7 +116,7 @@ class Frames(Protocol):
         """Decoded frames with strictly increasing times."""
 
 
-class Footage(Protocol):
+class Playable(Protocol):
     """What can be cut: `Source`, or a folder of pictures."""
 
     header: Header

@@ -78,7 +78,9 @@ def download(url: str, into: Path, *, stop: threading.Event | None = None) -> Pa
         return _hugging_face(found[1], found[2], found[3], into)
     if found := _GDRIVE.fullmatch(url):
         return _google_drive(found[1], into / "file", stop)
-    raise ConfigError(f"`{url}` is no address of a hub")
+    raise ConfigError(
+        f"`{url}` is no address of a hub", hint="write hf://datasets/OWNER/NAME/PATH or gdrive://ID"
+    )
 
 
 def download_unpacked(url: str, into: Path) -> Unpacked:
@@ -89,7 +91,7 @@ def download_unpacked(url: str, into: Path) -> Unpacked:
     """
     found = _KAGGLE.fullmatch(url)
     if found is None:
-        raise ConfigError(f"`{url}` is no address of a hub")
+        raise ConfigError(f"`{url}` is no address of a hub", hint="write kaggle://OWNER/NAME")
     into.parent.mkdir(parents=True, exist_ok=True)
     return Unpacked(_kaggle(found[1], into))
 

@@ -26,8 +26,7 @@ from sign_etl.media.sniff import HEAD_BYTES, describe
 from sign_etl.media.untar import untar
 
 CHUNK_BYTES: Final = 1 << 20
-ZIP, GZIP, BZIP2, XZ, SEVEN_ZIP, RAR = (
-    b"PK",
+GZIP, BZIP2, XZ, SEVEN_ZIP, RAR = (
     b"\x1f\x8b",
     b"BZh",
     b"\xfd7zXZ\x00",

@@ -14,7 +14,6 @@ import logging
 import re
 import threading
 import time
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -63,26 +62,6 @@ def video_id(url: str) -> str | None:
     """The video's id in any of the usual spellings of an address, None if there is none."""
     found = _ID.search(url)
     return found[1] if found else None
-
-
-@dataclass(frozen=True, slots=True)
-class YoutubeTools:
-    """What is installed for YouTube.
-
-    Attributes:
-        yt_dlp: version, None if missing.
-        scripts: version of `yt-dlp-ejs`, None if missing.
-        runtime: JavaScript runtime with version, None if none is new enough.
-    """
-
-    yt_dlp: str | None
-    scripts: str | None
-    runtime: str | None
-
-
-def youtube_tools() -> YoutubeTools:
-    """What `doctor` reports about YouTube."""
-    return YoutubeTools(_version("yt-dlp"), _version("yt-dlp-ejs"), youtube_runtime())
 
 
 def youtube_runtime() -> str | None:

@@ -102,6 +102,12 @@ Inputs: TypeAlias = Keypoints | Frames | Features | Crops
 Kind = TypeVar("Kind", Keypoints, Frames, Features, Crops)
 
 
+def fitting_heads(width: int) -> str:
+    """A hint for heads that do not divide the width of their attention."""
+    fitting = [str(heads) for heads in range(1, 33) if width % heads == 0]
+    return f"these divide it: {', '.join(fitting)}"
+
+
 def expect(inputs: Inputs, kind: type[Kind], model: str) -> Kind:
     """`inputs`, where they are of a kind.
 

@@ -155,7 +155,10 @@ class HandPictures(nn.Module):
     def __init__(self, width: int, *, weights: str = "random", published: bool = False) -> None:
         super().__init__()
         if width % HEADS:
-            raise ConfigError(f"with pictures `model.graph_width` is a multiple of {HEADS}")
+            raise ConfigError(
+                f"with pictures `model.graph_width` is a multiple of {HEADS}, not {width}",
+                hint=f"set `model.graph_width: {width + -width % HEADS}`",
+            )
         self.backbone = backbone(weights)
         self.project = nn.Conv2d(FEATURES, width, 1)
         self.fusion = DeformableFusion(width, published=published)

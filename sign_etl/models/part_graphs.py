@@ -93,11 +93,10 @@ class GraphBlock(nn.Module):
         assert self.time is not None
         batch, frames = mask.shape
         _, channels, points = features.shape
-        padded = features.new_zeros(batch, frames, channels, points)
-        padded[mask] = features
+        padded = in_place(features, mask)
         tracks = padded.permute(0, 3, 2, 1).reshape(batch * points, channels, frames)
         moved = self.time(tracks).reshape(batch, points, channels, frames)
-        return torch.as_tensor(moved.permute(0, 3, 2, 1)[mask])
+        return real_frames(moved.permute(0, 3, 2, 1), mask)
 
 
 class PartNetwork(nn.Module):
@@ -160,7 +159,7 @@ class PartGraphs(nn.Module):
             mask: True for real frames.
             see: adds what pictures tell to the features (2 N, C, 21) of both hands within frames.
         """
-        real = points[mask]
+        real = real_frames(points, mask)
         body = self.networks["body"].within_frames(real[:, list(LAYOUT.parts["body"])], mask)  # type: ignore[operator]
         joined: dict[str, Tensor] = {}
         for network, parts in PARTS.items():
@@ -177,9 +176,30 @@ class PartGraphs(nn.Module):
                 anchors = [body[..., LAYOUT.index(ANCHORS[part]), None] for part in parts]
                 features = features + torch.cat(anchors).detach()
             across: Tensor = self.networks[network].across_frames(features, masks)  # type: ignore[operator]
-            joined |= zip(parts, across.chunk(len(parts)), strict=True)
+            # No `chunk`: an exporter would take the number of frames for fixed.
+            apart = across.reshape(len(parts), -1, across.shape[-1]).unbind()
+            joined |= zip(parts, apart, strict=True)
         together = torch.cat([joined[part] for part in LAYOUT_PARTS], dim=-1)
         vectors: Tensor = self.project(together + self.part_bias)
-        padded = vectors.new_zeros(*mask.shape, vectors.shape[-1])
-        padded[mask] = vectors
-        return padded
+        return in_place(vectors, mask)
+
+
+def real_frames(values: Tensor, mask: Tensor) -> Tensor:
+    """(N, ...) of (B, T, ...), the real frames one after the other.
+
+    Where a graph is being exported N is B x T: how many frames are real is not known then, and the
+    statistics of a trained network are no longer those of its input.
+    """
+    if torch.compiler.is_exporting():
+        return values.flatten(0, 1)
+    return torch.as_tensor(values[mask])
+
+
+def in_place(values: Tensor, mask: Tensor) -> Tensor:
+    """The inverse of `real_frames`: (B, T, ...) of (N, ...), zero where there is no frame."""
+    if torch.compiler.is_exporting():
+        padded = values.reshape(*mask.shape, *values.shape[1:])
+        return torch.as_tensor(padded * mask.reshape(*mask.shape, *(1 for _ in values.shape[1:])))
+    padded = values.new_zeros(*mask.shape, *values.shape[1:])
+    padded[mask] = values
+    return padded

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from sign_etl.core.errors import ConfigError
+from sign_etl.models.base import fitting_heads
 
 Position: TypeAlias = Literal["sinusoidal", "learned", "single"]
 
@@ -106,7 +107,10 @@ class PoseEncoder(nn.Module):
                 hint=f"set `model.width: {inputs}`, or `model.project: true`",
             )
         if width % heads:
-            raise ConfigError(f"`model.width` {width} is no multiple of `model.heads` {heads}")
+            raise ConfigError(
+                f"`model.width` {width} is no multiple of `model.heads` {heads}",
+                hint=fitting_heads(width),
+            )
         self.input: nn.Module = nn.Linear(inputs, width) if project else nn.Identity()
         self.position = Positions(position, width, max_frames)
         block = nn.TransformerEncoderLayer(width, heads, feedforward, dropout, batch_first=True)

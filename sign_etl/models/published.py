@@ -67,19 +67,25 @@ def from_published(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) ->
         # (1, 1, D), (1, D) and so on are the same vector.
         if tensor.squeeze().shape != target.squeeze().shape:
             raise ConfigError(
-                f"`{theirs}` has shape {tuple(tensor.shape)}, the model wants {tuple(target.shape)}"
+                f"`{theirs}` has shape {tuple(tensor.shape)}, "
+                f"the model wants {tuple(target.shape)}",
+                hint="set the sizes under `model` to those of the weights",
             )
         found = tensor.reshape(target.shape)
         if ours in renamed and not torch.equal(renamed[ours], found):
             raise ConfigError(
-                f"`{theirs}` is another one than its twin, the model has one for both"
+                f"`{theirs}` is another one than its twin, the model has one for both",
+                hint="download the weights anew: the published twins are equal",
             )
         renamed[ours] = found
     # What is frozen is told by its digest, which nobody has published.
     renamed |= {name: tensor for name, tensor in wanted.items() if name.endswith(DIGEST)}
     missing = sorted(set(wanted) - set(renamed))
     if missing:
-        raise ConfigError(f"the weights lack {len(missing)} parts, the first is `{missing[0]}`")
+        raise ConfigError(
+            f"the weights lack {len(missing)} parts, the first is `{missing[0]}`",
+            hint="name all of the published weights, and set the sizes under `model` to theirs",
+        )
     return renamed
 
 

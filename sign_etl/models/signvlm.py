@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
 from sign_etl.core.errors import ConfigError
-from sign_etl.models.base import Features, Frames, Inputs, ModelPlugin, expect
+from sign_etl.models.base import Features, Frames, Inputs, ModelPlugin, expect, fitting_heads
 from sign_etl.models.clip_decoder import DecoderBlock, Sizes
 from sign_etl.models.clip_loading import RandomTower, picture_tower, tower_shape
 from sign_etl.models.clip_tower import BlockTokens, ClipTower, TowerShape
@@ -80,7 +80,10 @@ class SignVlm(nn.Module):
         super().__init__()
         attention, heads = options.width or shape.width, options.heads or shape.heads
         if attention % heads:
-            raise ConfigError("`model.heads` must divide `model.width`")
+            raise ConfigError(
+                f"`model.width` {attention} is no multiple of `model.heads` {heads}",
+                hint=fitting_heads(attention),
+            )
         self.input, self.longest = options.input, options.frames
         self.tower = tower
         self.query = nn.Parameter(torch.zeros(shape.width))

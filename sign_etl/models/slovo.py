@@ -149,7 +149,11 @@ def backbone(options: SlovoOptions) -> tuple[nn.Module, int]:
         return net, size.width * 8
     if name == "s3d":
         if options.frames < 14 or options.picture < 224:
-            raise ConfigError("`model.network: s3d` takes 14 frames of 224 x 224 or more")
+            raise ConfigError(
+                "`model.network: s3d` takes 14 frames of 224 x 224 or more, not "
+                f"{options.frames} of {options.picture} x {options.picture}",
+                hint="raise `model.frames` and `model.picture`, and those of the view with them",
+            )
         net = networks.s3d(weights=None)
         net.classifier = nn.Identity()
         return net, 1024
@@ -160,7 +164,12 @@ def backbone(options: SlovoOptions) -> tuple[nn.Module, int]:
 
 def _mvit(networks: Any, options: SlovoOptions) -> tuple[Any, int]:
     if options.picture % 32 or options.frames % 2:
-        raise ConfigError("MViTv2 takes an even number of frames, and pictures of 32 n x 32 n")
+        raise ConfigError(
+            "MViTv2 takes an even number of frames, and pictures of 32 n x 32 n, not "
+            f"{options.frames} of {options.picture} x {options.picture}",
+            hint=f"set `model.frames: {options.frames + options.frames % 2}` and "
+            f"`model.picture: {options.picture + -options.picture % 32}`, and the view alike",
+        )
     size = (options.picture, options.picture)
     stages = MVIT_STAGES if options.network == "mvitv2-s" else TINY_STAGES
     blocks, before = [], stages[0][0]

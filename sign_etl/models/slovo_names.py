@@ -51,13 +51,18 @@ def from_torchvision(
             tensor = line[0].T.to(tensor.dtype)
         if tensor.shape != target.shape:
             raise ConfigError(
-                f"`{theirs}` has shape {tuple(tensor.shape)}, the model wants {tuple(target.shape)}"
+                f"`{theirs}` has shape {tuple(tensor.shape)}, "
+                f"the model wants {tuple(target.shape)}",
+                hint="`model.network`, `frames` and `picture` must be those of the weights",
             )
         taken[ours] = tensor
     taken |= {name: each for name, each in wanted.items() if name.startswith("boundary.")}
     missing = sorted(name for name in wanted if name not in taken)
     if missing:
-        raise ConfigError(f"the weights lack {len(missing)} parts, the first is `{missing[0]}`")
+        raise ConfigError(
+            f"the weights lack {len(missing)} parts, the first is `{missing[0]}`",
+            hint="set `model.network` to the one that they are of",
+        )
     return taken
 
 

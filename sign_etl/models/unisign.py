@@ -20,6 +20,7 @@ from sign_etl.core.errors import AccessError, ConfigError
 from sign_etl.models.base import Crops, Inputs, Keypoints, ModelPlugin, expect
 from sign_etl.models.hand_pictures import HandCrops, HandPictures, torchvision_name
 from sign_etl.models.part_graphs import CHANNELS, LAYOUT, WIDTH, PartGraphs
+from sign_etl.models.random_mt5 import RANDOM, byte_tokenizer, random_mt5
 from sign_etl.schema.pipeline import Settings
 
 IGNORED = -100
@@ -30,7 +31,7 @@ class UniSignOptions(Settings):
     """Options of the model `unisign`."""
 
     language_model: str = "google/mt5-base"
-    """Folder or hub name of a T5 or mT5 with its tokenizer."""
+    """Folder or hub name of a T5 or mT5 with its tokenizer; `random`: a small one, for trials."""
     freeze_language_model: bool = False
     """Train the pose side alone."""
     graph_width: int = Field(default=WIDTH, ge=8, multiple_of=4)
@@ -136,6 +137,8 @@ def tokenizer_of(name: str) -> Any:
     """
     from transformers import AutoTokenizer
 
+    if name == RANDOM:
+        return byte_tokenizer()
     try:
         return AutoTokenizer.from_pretrained(name)
     except (OSError, ValueError) as error:
@@ -152,6 +155,8 @@ def language_model(options: UniSignOptions) -> Any:
     from transformers import AutoConfig, AutoModelForSeq2SeqLM
 
     name = options.language_model
+    if name == RANDOM:
+        return random_mt5()
     bare = options.random_language_model or torch.empty(0).device.type == "meta"
     try:
         config = AutoConfig.from_pretrained(name)

@@ -8,7 +8,6 @@ every process seconds; published weights of both are told in `sign_etl.models.vi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -18,32 +17,12 @@ from torch import Tensor, nn
 from sign_etl.models.base import Frames, Inputs, ModelPlugin, expect
 from sign_etl.models.clips import of_length, square
 from sign_etl.models.pose_encoder import sinusoids
+from sign_etl.models.video_blocks import EPS, Blocks, Size
 from sign_etl.schema.pipeline import Settings
 
 CHANNELS = 3
-EPS = 1e-6
-"""Of every layer norm."""
 HEAD_SCALE = 1e-3
 """The head starts this much smaller, so that the first steps move the encoder little."""
-MLP = 4
-"""How much wider a block is inside."""
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """An encoder's size.
-
-    Attributes:
-        width: of a token.
-        layers: blocks.
-        heads: of the attention.
-    """
-
-    width: int
-    layers: int
-    heads: int
-
-
 SIZES = {
     "tiny": Size(48, 2, 4),
     "small": Size(384, 12, 6),
@@ -99,64 +78,6 @@ class VideoMaeOptions(Settings):
     def tube(self) -> int:
         """Numbers of a tube: its pixels in three colours."""
         return self.tubelet * self.patch**2 * CHANNELS
-
-
-class Block(nn.Module):
-    """A pre-norm transformer block; keys have no bias, which softmax would cancel.
-
-    Args:
-        size: of the tokens.
-        drop: chance that a clip skips each half of it in training.
-    """
-
-    def __init__(self, size: Size, drop: float) -> None:
-        super().__init__()
-        width = size.width
-        self.heads, self.drop = size.heads, drop
-        self.before = nn.LayerNorm(width, eps=EPS)
-        self.query, self.value = nn.Linear(width, width), nn.Linear(width, width)
-        self.key = nn.Linear(width, width, bias=False)
-        self.out = nn.Linear(width, width)
-        self.after = nn.LayerNorm(width, eps=EPS)
-        self.inner, self.outer = nn.Linear(width, MLP * width), nn.Linear(MLP * width, width)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Tokens (B, N, width), each having seen all others."""
-        normed = self.before(tokens)
-        query, key, value = (
-            layer(normed).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for layer in (self.query, self.key, self.value)
-        )
-        seen = nn.functional.scaled_dot_product_attention(query, key, value)
-        tokens = tokens + self._kept(self.out(seen.transpose(1, 2).flatten(2)))
-        inner = nn.functional.gelu(self.inner(self.after(tokens)))
-        return tokens + self._kept(self.outer(inner))
-
-    def _kept(self, change: Tensor) -> Tensor:
-        if not self.training or not self.drop:
-            return change
-        keep = torch.rand(len(change), 1, 1, device=change.device) >= self.drop
-        return change * keep / (1.0 - self.drop)
-
-
-class Blocks(nn.Module):
-    """Blocks in a row; what is skipped grows with their number (stochastic depth).
-
-    Args:
-        size: of the tokens and how many blocks.
-        drop_path: see `VideoMaeOptions`.
-    """
-
-    def __init__(self, size: Size, drop_path: float = 0.0) -> None:
-        super().__init__()
-        last = max(1, size.layers - 1)
-        self.layers = nn.ModuleList(Block(size, drop_path * at / last) for at in range(size.layers))
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Tokens (B, N, width)."""
-        for layer in self.layers:
-            tokens = layer(tokens)
-        return tokens
 
 
 class VideoEncoder(nn.Module):

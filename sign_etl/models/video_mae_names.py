@@ -124,7 +124,10 @@ def from_video_mae(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) ->
     for ours, theirs in names.items():
         whole, _, part = theirs.partition("#")
         if whole not in state:
-            raise ConfigError(f"the weights lack `{whole}`")
+            raise ConfigError(
+                f"the weights lack `{whole}`",
+                hint="set `model.size` and the decoder to the sizes of the weights",
+            )
         tensor = state[whole]
         if part:
             tensor = tensor.chunk(3)[_JOINED.index(part)]

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sign_etl.core.errors import UsageError, VerifyError, near_miss
+from sign_etl.core.errors import UsageError, VerifyError, near_or_all
 from sign_etl.reader.interop import open_webdataset, to_frame
 from sign_etl.reader.manifest import read_manifest
 from sign_etl.reader.sample import NPY, Sample
@@ -161,8 +161,7 @@ class Build:
         """
         sample = key if isinstance(key, Sample) else self.sample(key)
         if member not in sample.members:
-            known = tuple(sample.members)
-            hint = near_miss(member, known) or f"it has {', '.join(known)}"
+            hint = near_or_all(member, sample.members, "it has")
             raise UsageError(f"`{sample.key}` has no member `{member}`", hint=hint)
         where = sample.members[member]
         data = self._files.read(sample.shard, where.offset, where.size_bytes)
@@ -215,14 +214,8 @@ class Build:
         """
         from sign_etl.reader.frames import read_frames
 
-        video = io.BytesIO(self.read(key, "mp4"))
-        wanted = None if numbers is None else sorted(set(numbers))
         try:
-            for number, frame in enumerate(read_frames(video)):
-                if wanted is not None and (not wanted or number > wanted[-1]):
-                    return
-                if wanted is None or number in wanted:
-                    yield frame
+            yield from read_frames(io.BytesIO(self.read(key, "mp4")), numbers)
         except ValueError:
             name = key.key if isinstance(key, Sample) else key
             raise VerifyError(f"the video of {name} cannot be decoded", hint=VERIFY_HINT) from None
@@ -245,8 +238,7 @@ class Build:
             UsageError: the build has no such split.
         """
         if split is not None and split not in self.splits:
-            known = tuple(self.splits)
-            hint = near_miss(split, known) or f"it has {', '.join(known) or 'none'}"
+            hint = near_or_all(split, self.splits, "it has")
             raise UsageError(f"the build has no split `{split}`", hint=hint)
         return tuple(
             self.path / shard.path
@@ -278,7 +270,7 @@ class Build:
         if backend is None:
             return self.backends[0]
         if backend not in self.backends:
-            hint = near_miss(backend, self.backends) or f"it has {', '.join(self.backends)}"
+            hint = near_or_all(backend, self.backends, "it has")
             raise UsageError(f"the build has no keypoints of `{backend}`", hint=hint)
         return backend
 
@@ -289,10 +281,14 @@ class Build:
         row = pc.index(self.ledger["key"], key).as_py()
         if row < 0:
             first = self.index["key"][0].as_py() if len(self) else None
-            return UsageError(message, hint=f"keys look like `{first}`" if first else None)
+            none = f"no clip was written: `sign-etl status {self.path}` tells why"
+            return UsageError(message, hint=f"keys look like `{first}`" if first else none)
         end = self.ledger.slice(row, 1).to_pylist()[0]
         why = [part for part in (end["stage"], end["reason"], end["detail"]) if part]
-        return UsageError(f"{message}: the clip is {end['outcome']} ({', '.join(why)})")
+        return UsageError(
+            f"{message}: the clip is {end['outcome']} ({', '.join(why)})",
+            hint=f"`sign-etl why {self.path} {key}` tells more",
+        )
 
     @cached_property
     def _labels(self) -> LabelsRecord:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sign_etl.core.errors import UsageError, near_miss
+from sign_etl.core.errors import UsageError, near_or_all
 from sign_etl.reader.build import Build
 from sign_etl.reader.sample import Sample
 from sign_etl.schema.feature_set import feature_member
@@ -30,8 +30,7 @@ def features(build: Build, sample: Sample, name: str) -> NDArray[Any]:
         VerifyError: its bytes are damaged.
     """
     if name not in sample.features:
-        known = ", ".join(sample.features) or "none"
-        hint = near_miss(name, sample.features) or f"it has {known}"
+        hint = near_or_all(name, sample.features, "it has")
         raise UsageError(f"{sample.key} has no features `{name}`", hint=hint)
     data = build.read(sample, feature_member(name))
     found: NDArray[Any] = np.load(io.BytesIO(data), allow_pickle=False)

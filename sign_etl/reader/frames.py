@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 _FLAGS = Interpolation.POINT | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
 
 
-def read_frames(video: Path | IO[bytes]) -> Iterator[NDArray[np.uint8]]:
+def read_frames(
+    video: Path | IO[bytes], numbers: Iterable[int] | None = None
+) -> Iterator[NDArray[np.uint8]]:
     """Frames of an mp4 that `normalise` wrote, in order.
 
     Decodes on one thread, since its callers run one process per core.
@@ -24,6 +26,7 @@ def read_frames(video: Path | IO[bytes]) -> Iterator[NDArray[np.uint8]]:
     Args:
         video: the file, or its bytes as an open file. The container is not guessed, so other
             formats are refused.
+        numbers: only these frames, counted from 0, in ascending order; default all.
 
     Yields:
         (H, W, 3) uint8 RGB, contiguous.
@@ -33,13 +36,19 @@ def read_frames(video: Path | IO[bytes]) -> Iterator[NDArray[np.uint8]]:
     """
     name = video.name if isinstance(video, Path) else "the video"
     source = str(video) if isinstance(video, Path) else video
+    wanted = None if numbers is None else frozenset(numbers)
+    last = None if wanted is None else max(wanted, default=-1)
     try:
         with av.open(source, "r", format="mp4") as container:
             if not container.streams.video:
                 raise ValueError(f"{name} has no video stream")
             stream = container.streams.video[0]
             stream.codec_context.thread_count = 1
-            for frame in container.decode(stream):
+            for number, frame in enumerate(container.decode(stream)):
+                if last is not None and number > last:
+                    return
+                if wanted is not None and number not in wanted:
+                    continue
                 picture = frame.reformat(format="rgb24", interpolation=_FLAGS).to_ndarray()
                 # Rows are padded at widths that are no multiple of the alignment; MediaPipe then
                 # silently finds nobody.

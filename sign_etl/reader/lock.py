@@ -6,7 +6,6 @@ the other, or each by its place in the file.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
+from sign_etl.core.canonical import hash64
 from sign_etl.core.errors import UsageError, VerifyError
 from sign_etl.schema.records import LockHead
 
@@ -22,6 +22,7 @@ LOCK_FILE = "build.lock"
 SCHEMA = str(get_args(LockHead.model_fields["schema_"].annotation)[0])
 LINE_BYTES = 2048
 """Most lines are shorter."""
+_COPY_HINT = "take a copy of it, or let `sign-etl ingest` write it anew"
 
 Line = Mapping[str, Any]
 
@@ -60,7 +61,7 @@ class Lock:
         Raises:
             VerifyError: the file is damaged.
         """
-        offset = self._places.get(_hash(key))
+        offset = self._places.get(hash64(key))
         if offset is None:
             return None
         if self._file is None:
@@ -96,7 +97,7 @@ class Lock:
             with self.path.open("rb") as file:
                 offset = len(next(file, b""))
                 for text in file:
-                    places[_hash(parse_line(text, self.path)["key"])] = offset
+                    places[hash64(parse_line(text, self.path)["key"])] = offset
                     offset += len(text)
             self._found = places
         return self._found
@@ -124,7 +125,10 @@ def open_lock(path: Path) -> Lock:
         value = json.loads(first)
         found = value["schema"]
     except (ValueError, KeyError, TypeError):
-        raise VerifyError(f"{file} is no lock: its first line is not the head of one") from None
+        raise VerifyError(
+            f"{file} is no lock: its first line is not the head of one",
+            hint="name a build, or the build.lock that `sign-etl ingest` wrote",
+        ) from None
     if found != SCHEMA:
         raise VerifyError(
             f"{file} has the format `{found}`, this sign-etl reads `{SCHEMA}`",
@@ -134,7 +138,9 @@ def open_lock(path: Path) -> Lock:
         return Lock(file, LockHead.model_validate(value))
     except ValidationError as error:
         where = ".".join(map(str, error.errors()[0]["loc"]))
-        raise VerifyError(f"{file} is damaged: its first line has a wrong `{where}`") from None
+        raise VerifyError(
+            f"{file} is damaged: its first line has a wrong `{where}`", hint=_COPY_HINT
+        ) from None
 
 
 def parse_line(text: bytes, path: Path) -> Line:
@@ -152,7 +158,7 @@ def parse_line(text: bytes, path: Path) -> Line:
         pass
     raise VerifyError(
         f"{path} is damaged: `{text[:40].decode('utf-8', 'replace')}` is no line of a lock",
-        hint="take a copy of it, or let `sign-etl ingest` write it anew",
+        hint=_COPY_HINT,
     )
 
 
@@ -180,7 +186,3 @@ def _readable(lock: Lock) -> Iterator[Line]:
             yield parse_line(text, lock.path)
         except VerifyError:
             continue
-
-
-def _hash(key: str) -> int:
-    return int.from_bytes(hashlib.sha256(key.encode("utf-8")).digest()[:8], "big")

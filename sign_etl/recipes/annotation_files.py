@@ -9,7 +9,12 @@ from typing import Any
 
 from sign_etl.core.errors import AnnotationError
 from sign_etl.core.gunzip import GunzipError, gunzip
+from sign_etl.recipes.reading import unreadable
+from sign_etl.recipes.table_json import JSON_HINT
+from sign_etl.recipes.table_rows import GZIP_HINT
 from sign_etl.recipes.tabular import Row, Table
+
+ANEW = "get the file anew and name it with --annotations"
 
 
 def find_annotation(folder: Path, *names: str) -> Path | None:
@@ -53,19 +58,19 @@ def load_json(path: Path) -> Any:
         data = gunzip(path.read_bytes())
         return json.loads(data.decode("utf-8-sig"))
     except GunzipError as error:
-        raise AnnotationError(f"{path.name}: {error}") from error
+        raise AnnotationError(f"{path.name}: {error}", hint=GZIP_HINT) from error
     except OSError as error:
-        reason = (error.strerror or "unreadable").lower()
-        raise AnnotationError(
-            f"cannot read `{path}`: {reason}", hint="check the path given with --annotations"
-        ) from error
+        raise unreadable(path, error) from error
     except (ValueError, RecursionError) as error:
-        raise AnnotationError(f"{path.name}: is no JSON") from error
+        raise AnnotationError(f"{path.name}: is no JSON", hint=JSON_HINT) from error
 
 
 def wrong_row(table: Table, row: Row, what: str) -> AnnotationError:
     """The error about a row that contradicts something."""
-    return AnnotationError(f"{table.name}: row {row.number}: {what}")
+    return AnnotationError(
+        f"{table.name}: row {row.number}: {what}",
+        hint="correct or remove the row and give the file with --annotations",
+    )
 
 
 def numbered(ids: Iterable[str]) -> list[str]:

@@ -60,6 +60,7 @@ class Autsl(BaseRecipe):
 
     name = "autsl"
     version = "1"
+    takes = AutslOptions
     card = DatasetCard(
         title="AUTSL: Ankara University Turkish Sign Language",
         homepage="https://chalearnlap.cvc.uab.cat/dataset/40/description/",
@@ -84,10 +85,6 @@ class Autsl(BaseRecipe):
             "the parts with the passwords you are given, into one folder with the tables."
         ),
     )
-
-    def options(self, raw: Mapping[str, Any]) -> AutslOptions:
-        """See `Recipe`."""
-        return AutslOptions.model_validate(dict(raw))
 
     def archives(self, options: RecipeOptions) -> tuple[Archive, ...]:
         """The three archives in parts, where the user has an address of them."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -59,7 +59,7 @@ class DatasetCard:
 
 
 class RecipeOptions(BaseModel):
-    """Options that every recipe has; a recipe adds its own in a subclass.
+    """Options that every recipe has; one with more has a subclass, which it names as `takes`.
 
     They come from the pipeline's `dataset:` mapping and from `--media`, `--annotations` and
     `--media-kind` on the command line.
@@ -79,7 +79,7 @@ Options = TypeVar("Options", bound=RecipeOptions)
 
 
 def own(options: RecipeOptions, kind: type[Options]) -> Options:
-    """`options` as the type that a recipe made in its `options` method.
+    """`options` as the type that a recipe takes.
 
     Raises:
         TypeError: they are another recipe's options.
@@ -159,9 +159,12 @@ class Recipe(Protocol):
 class BaseRecipe:
     """What most recipes do alike; a recipe overrides the rest."""
 
+    takes: ClassVar[type[RecipeOptions]] = RecipeOptions
+    """Its options; `own` gives them this type again."""
+
     def options(self, raw: Mapping[str, Any]) -> RecipeOptions:
         """See `Recipe`."""
-        return RecipeOptions.model_validate(dict(raw))
+        return self.takes.model_validate(dict(raw))
 
     def media(self, root: Path, options: RecipeOptions) -> Path | None:
         """See `Recipe`."""

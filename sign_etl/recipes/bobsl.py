@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 from sign_etl.core.errors import AnnotationError
 from sign_etl.core.files import write_bytes, write_json
-from sign_etl.recipes.annotation_files import load_json
+from sign_etl.recipes.annotation_files import ANEW, load_json
 from sign_etl.recipes.base import BaseRecipe, DatasetCard, Recipe, RecipeOptions, own
 from sign_etl.recipes.captions import read_captions
 from sign_etl.recipes.index_files import missing, optional_file, places
@@ -50,6 +50,7 @@ class Bobsl(BaseRecipe):
 
     name = "bobsl"
     version = "1.2+1"
+    takes = BobslOptions
     card = DatasetCard(
         title="BOBSL: BBC-Oxford British Sign Language Dataset",
         homepage="https://www.robots.ox.ac.uk/~vgg/data/bobsl/",
@@ -72,10 +73,6 @@ class Bobsl(BaseRecipe):
             "with --media."
         ),
     )
-
-    def options(self, raw: Mapping[str, Any]) -> BobslOptions:
-        """See `Recipe`."""
-        return BobslOptions.model_validate(dict(raw))
 
     def clips(self, root: Path, options: RecipeOptions, dataset: str) -> Iterator[Clip]:
         """See `Recipe`. Split by split in the order of the subsets, then by episode and time.
@@ -156,22 +153,27 @@ def _episodes(path: Path) -> Iterator[tuple[str, str]]:
     """Split and name of every episode that has annotations."""
     subsets = load_json(path)
     if not isinstance(subsets, dict):
-        raise AnnotationError(f"{path.name}: is no mapping of subsets")
+        raise AnnotationError(f"{path.name}: is no mapping of subsets", hint=ANEW)
     known: dict[str, str] = {}
     for subset, episodes in subsets.items():
         if subset.startswith("challenge"):
             continue
         if subset not in _SPLITS:
-            raise AnnotationError(f"{path.name}: unknown subset `{subset}`")
+            raise AnnotationError(
+                f"{path.name}: unknown subset `{subset}`", hint=f"known are {', '.join(_SPLITS)}"
+            )
         if not isinstance(episodes, list) or not all(isinstance(name, str) for name in episodes):
-            raise AnnotationError(f"{path.name}: `{subset}` is no list of episodes")
+            raise AnnotationError(f"{path.name}: `{subset}` is no list of episodes", hint=ANEW)
         for episode in episodes:
             name = episode.removesuffix(".mp4")
             if not name or "/" in name or name.startswith("."):
-                raise AnnotationError(f"{path.name}: `{episode}` is no episode")
+                raise AnnotationError(
+                    f"{path.name}: `{episode}` is no episode", hint="an episode is a bare file name"
+                )
             if name in known:
                 raise AnnotationError(
-                    f"{path.name}: `{name}` is in `{known[name]}` and in `{subset}`"
+                    f"{path.name}: `{name}` is in `{known[name]}` and in `{subset}`",
+                    hint="remove one of the two and give the file with --annotations",
                 )
             known[name] = subset
             yield _SPLITS[subset], name

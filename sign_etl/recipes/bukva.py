@@ -41,6 +41,7 @@ class Bukva(BaseRecipe):
 
     name = "bukva"
     version = "1"
+    takes = BukvaOptions
     card = DatasetCard(
         title="Bukva: Russian Sign Language Alphabet",
         homepage="https://github.com/ai-forever/bukva",
@@ -61,10 +62,6 @@ class Bukva(BaseRecipe):
             "Split by signer into train and test; there is no validation set.",
         ),
     )
-
-    def options(self, raw: Mapping[str, Any]) -> BukvaOptions:
-        """See `Recipe`."""
-        return BukvaOptions.model_validate(dict(raw))
 
     def archives(self, options: RecipeOptions) -> tuple[Archive, ...]:
         """The one archive, table and videos."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sign_etl.core.errors import AnnotationError
+from sign_etl.recipes.reading import read_utf8
 
 EXTENSIONS = (".vtt", ".srt")
 
@@ -56,13 +57,7 @@ def read_captions(path: Path) -> list[Cue]:
     Raises:
         AnnotationError: it cannot be read, is no UTF-8, or the times of a cue are none.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        reason = (error.strerror or "unreadable").lower()
-        raise AnnotationError(f"cannot read `{path}`: {reason}") from error
-    except UnicodeDecodeError as error:
-        raise AnnotationError(f"{path.name}: is no UTF-8") from error
+    text = read_utf8(path)
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     cues = (_cue(path.name, block) for block in _BLANK_LINES.split(lines))
     return [cue for cue in cues if cue is not None]
@@ -77,7 +72,10 @@ def _cue(name: str, block: str) -> Cue | None:
             continue
         start_s, end_s = clock_s(times[1]), clock_s(times[2])
         if start_s is None or end_s is None:
-            raise AnnotationError(f"{name}: `{line.strip()}` are no times of a caption")
+            raise AnnotationError(
+                f"{name}: `{line.strip()}` are no times of a caption",
+                hint="write them as `00:00:01.000 --> 00:00:02.500`",
+            )
         text = " ".join(_plain(line) for line in lines[place + 1 :]).strip()
         return Cue(start_s, end_s, text) if text and start_s < end_s else None
     return None

@@ -18,7 +18,9 @@ def need_columns(table: Table, *columns: str) -> None:
     for column in columns:
         if column not in table.columns:
             raise AnnotationError(
-                f"{table.name}: no column `{column}` (columns found: {', '.join(table.columns)})"
+                f"{table.name}: no column `{column}` (columns found: {', '.join(table.columns)})",
+                hint="name the columns in row 1 as its authors do, or give the right file with "
+                "--annotations",
             )
 
 
@@ -57,9 +59,7 @@ def span(table: Table, row: Row, start_s: float, end_s: float) -> tuple[float, f
         AnnotationError: it begins before 0 or ends before it begins.
     """
     if not 0 <= start_s < end_s:
-        error = wrong_row(table, row, f"begins at {start_s:g} s and ends at {end_s:g} s")
-        error.hint = "correct or remove the row and give the file with --annotations"
-        raise error
+        raise wrong_row(table, row, f"begins at {start_s:g} s and ends at {end_s:g} s")
     return start_s, end_s
 
 

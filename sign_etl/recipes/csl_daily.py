@@ -50,6 +50,7 @@ class CslDaily(BaseRecipe):
 
     name = "csl-daily"
     version = "2+1"
+    takes = CslDailyOptions
     card = DatasetCard(
         title="CSL-Daily",
         homepage="https://ustc-slr.github.io/datasets/2021_csl_daily/",
@@ -74,17 +75,16 @@ class CslDaily(BaseRecipe):
         ),
     )
 
-    def options(self, raw: Mapping[str, Any]) -> CslDailyOptions:
-        """See `Recipe`."""
-        return CslDailyOptions.model_validate(dict(raw))
-
     def clips(self, root: Path, options: RecipeOptions, dataset: str) -> Iterator[Clip]:
         """See `Recipe`."""
         mine = own(options, CslDailyOptions)
         seen: set[str] = set()
         for sentence in _sentences(root, mine):
             if sentence.name in seen:
-                raise AnnotationError(f"duplicate clip id `{sentence.name}` in the index")
+                raise AnnotationError(
+                    f"duplicate clip id `{sentence.name}` in the index",
+                    hint="remove one of the two and give the files with --annotations",
+                )
             seen.add(sentence.name)
             yield Clip(
                 key=clip_key(dataset, sentence.name, sentence.name),
@@ -164,7 +164,10 @@ def _splits(root: Path, options: CslDailyOptions) -> dict[str, str]:
     for row in table.rows:
         word = need(table, row, "split")
         if word not in _SPLITS:
-            raise AnnotationError(f"{path.name}: row {row.number}: `split` is `{word}`")
+            raise AnnotationError(
+                f"{path.name}: row {row.number}: `split` is `{word}`",
+                hint=f"known are {', '.join(_SPLITS)}",
+            )
         splits[need(table, row, "name")] = _SPLITS[word]
     if _LISTED in splits:
         splits.setdefault(_MEANT, splits[_LISTED])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sign_etl.core.errors import AnnotationError
+from sign_etl.recipes.annotation_files import ANEW
 from sign_etl.recipes.cells import need, need_columns
 from sign_etl.recipes.tabular import read_table
 
@@ -68,7 +69,7 @@ def read_pickle(file: str, value: Any, splits: Mapping[str, str]) -> Iterator[Se
     """
     entries = value.get("info") if isinstance(value, dict) else None
     if not isinstance(entries, list):
-        raise AnnotationError(f"{file}: holds no list `info`")
+        raise AnnotationError(f"{file}: holds no list `info`", hint=ANEW)
     for number, entry in enumerate(entries):
         name = _name(file, f"entry {number}", entry)
         length = entry.get("length")
@@ -88,7 +89,7 @@ def read_labels(file: str, value: Any, split: str) -> Iterator[Sentence]:
         AnnotationError: it has another form.
     """
     if not isinstance(value, dict):
-        raise AnnotationError(f"{file}: holds no mapping of clips")
+        raise AnnotationError(f"{file}: holds no mapping of clips", hint=ANEW)
     for key, entry in value.items():
         name = _name(file, f"entry `{key}`", entry)
         yield Sentence(
@@ -102,7 +103,7 @@ def read_labels(file: str, value: Any, split: str) -> Iterator[Sentence]:
 def _name(file: str, where: str, entry: Any) -> str:
     name = entry.get("name") if isinstance(entry, dict) else None
     if not isinstance(name, str) or not name.strip():
-        raise AnnotationError(f"{file}: {where} has no `name`")
+        raise AnnotationError(f"{file}: {where} has no `name`", hint=ANEW)
     return name.strip()
 
 
@@ -110,5 +111,5 @@ def _joined(file: str, name: str, entry: Mapping[str, Any], column: str, between
     value = entry.get(column) or ""
     words = value.split() if isinstance(value, str) else value
     if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
-        raise AnnotationError(f"{file}: `{name}`: `{column}` is no list of words")
+        raise AnnotationError(f"{file}: `{name}`: `{column}` is no list of words", hint=ANEW)
     return between.join(word.strip() for word in words)

@@ -52,6 +52,7 @@ class CslNews(BaseRecipe):
 
     name = "csl-news"
     version = "1"
+    takes = CslNewsOptions
     card = DatasetCard(
         title="CSL-News",
         homepage="https://huggingface.co/datasets/ZechengLi19/CSL-News",
@@ -70,10 +71,6 @@ class CslNews(BaseRecipe):
             "No official split: `rule: uni-sign` is that of its authors' own training.",
         ),
     )
-
-    def options(self, raw: Mapping[str, Any]) -> CslNewsOptions:
-        """See `Recipe`."""
-        return CslNewsOptions.model_validate(dict(raw))
 
     def archives(self, options: RecipeOptions) -> tuple[Archive, ...]:
         """The archives of clips, each into a folder of its own."""

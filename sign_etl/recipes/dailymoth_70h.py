@@ -16,13 +16,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from sign_etl.core.files import write_bytes
-from sign_etl.recipes.annotation_files import wrong_row
 from sign_etl.recipes.base import Archive, BaseRecipe, DatasetCard, Recipe, RecipeOptions, own
-from sign_etl.recipes.cells import Ids, need
-from sign_etl.recipes.index_files import split_files, trailing
-from sign_etl.recipes.tabular import read_table
-from sign_etl.schema.clip import Clip, Source, clip_key
+from sign_etl.recipes.index_files import trailing
+from sign_etl.recipes.ssvp_manifest import manifest_clips, write_manifest
+from sign_etl.schema.clip import Clip, Source
 
 FILES_URL = "https://dl.fbaipublicfiles.com/dailymoth-70h"
 SPLITS = ("train", "val", "test")
@@ -33,7 +30,6 @@ _MD5 = {
     "unblurred_clips": "3e69046f6cf415cec89c3544d0523325",
     "blurred_clips": "a2819c7b06a8b38eb7686e4dc90a7433",
 }
-_COLUMNS = ("video_name", "duration", "caption")
 
 
 class DailyMoth70hOptions(RecipeOptions):
@@ -48,6 +44,7 @@ class DailyMoth70h(BaseRecipe):
 
     name = "dailymoth-70h"
     version = "1"
+    takes = DailyMoth70hOptions
     card = DatasetCard(
         title="DailyMoth-70h",
         homepage="https://github.com/facebookresearch/ssvp_slt",
@@ -68,10 +65,6 @@ class DailyMoth70h(BaseRecipe):
         ),
     )
 
-    def options(self, raw: Mapping[str, Any]) -> DailyMoth70hOptions:
-        """See `Recipe`."""
-        return DailyMoth70hOptions.model_validate(dict(raw))
-
     def archives(self, options: RecipeOptions) -> tuple[Archive, ...]:
         """The manifests and the wanted clips."""
         wanted = ("manifests", f"{own(options, DailyMoth70hOptions).clips}_clips")
@@ -81,32 +74,17 @@ class DailyMoth70h(BaseRecipe):
 
     def clips(self, root: Path, options: RecipeOptions, dataset: str) -> Iterator[Clip]:
         """See `Recipe`. A folder given with --annotations may lack splits, but not all of them."""
-        mine = own(options, DailyMoth70hOptions)
+        kind = own(options, DailyMoth70hOptions).clips
         names = {split: trailing(f"{_FOLDER}/manifests/{split}.tsv", 2) for split in SPLITS}
-        ids = Ids()
-        for split, path in split_files(root, mine, names):
-            table = read_table(
-                path, key_column="caption", columns=_COLUMNS, delimiter="\t", quoted=False
-            )
-            for row in table.rows:
-                if row.number == 1 and row.cells["video_name"] == "video_name":
-                    continue
-                name = need(table, row, "video_name")
-                if "/" in name or name.startswith("."):
-                    raise wrong_row(table, row, f"`video_name` is `{name}`, no file name")
-                file = name if name.endswith(".mp4") else f"{name}.mp4"
-                stem = ids.add(file.removesuffix(".mp4"), table, row)
-                duration = row.cells["duration"]
-                yield Clip(
-                    key=clip_key(dataset, stem, file),
-                    dataset=dataset,
-                    annotation_id=stem,
-                    source=Source(id=file, names=_files(mine.clips, file)),
-                    split=split,
-                    text=row.cells["caption"],
-                    language="ase",
-                    extra={"duration": duration} if duration else {},
-                )
+        return manifest_clips(
+            root,
+            options,
+            names,
+            dataset=dataset,
+            language="ase",
+            source_of=lambda file: Source(id=file, names=_files(kind, file)),
+            captioned=False,
+        )
 
     def fixture(self, root: Path) -> Mapping[str, Any]:
         """Four clips as the archives have them, a caption with a quote among them."""
@@ -121,9 +99,7 @@ class DailyMoth70h(BaseRecipe):
             "test": (("0001202-2020.3.17.mp4", "Stay with the light."),),
         }
         for split, clips in rows.items():
-            lines = [f"{name}\t0.8\t{text}\n" for name, text in clips]
-            path = root / _FOLDER / "manifests" / f"{split}.tsv"
-            write_bytes(path, "".join(lines).encode("utf-8"))
+            write_manifest(root / _FOLDER / "manifests" / f"{split}.tsv", clips)
             for seed, (name, _) in enumerate(clips):
                 write_clip(root / _files("unblurred", name)[0], seed=len(split) + seed)
         return {"media": root}

@@ -99,6 +99,7 @@ class Demo(BaseRecipe):
 
     name = "demo"
     version = VERSION
+    takes = DemoOptions
     card = DatasetCard(
         title="Rendered signers in invented motions",
         homepage="",
@@ -117,10 +118,6 @@ class Demo(BaseRecipe):
             "Two clips are broken on purpose.",
         ),
     )
-
-    def options(self, raw: Mapping[str, Any]) -> DemoOptions:
-        """See `Recipe`."""
-        return DemoOptions.model_validate(dict(raw))
 
     def media(self, root: Path, options: RecipeOptions) -> Path | None:
         """The folder with the rendered files."""

@@ -43,6 +43,7 @@ class Folder(BaseRecipe):
 
     name = "folder"
     version = "1"
+    takes = FolderOptions
     card = DatasetCard(
         title="A folder of your own videos",
         homepage="",
@@ -58,10 +59,6 @@ class Folder(BaseRecipe):
             "Without a table the folders say it: [train|val|test/][LABEL/]FILE.",
         ),
     )
-
-    def options(self, raw: Mapping[str, Any]) -> FolderOptions:
-        """See `Recipe`."""
-        return FolderOptions.model_validate(dict(raw))
 
     def fetch_index(self, root: Path, options: RecipeOptions, get: Get) -> None:
         """Nothing to download."""

@@ -159,7 +159,7 @@ class _Reader:
     def text(self, column: str) -> str | None:
         return self.row.cells.get(column)
 
-    def wrong(self, what: str, hint: str | None = None) -> AnnotationError:
+    def wrong(self, what: str, hint: str = "correct or remove the row") -> AnnotationError:
         return AnnotationError(f"{self.table}: row {self.row.number}: {what}", hint=hint)
 
     def file(self) -> str:
@@ -208,7 +208,9 @@ class _Reader:
         written = self.text("fps")
         value = None if written is None else _number(written)
         if written is not None and (value is None or not 0 < value <= 1000):
-            raise self.wrong(f"`fps` is `{written}`")
+            raise self.wrong(
+                f"`fps` is `{written}`, no frame rate", hint="write frames a second, such as 25"
+            )
         return value
 
     def extra(self) -> dict[str, str]:

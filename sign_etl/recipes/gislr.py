@@ -15,7 +15,7 @@ from typing import Any
 
 from sign_etl.core.errors import AnnotationError
 from sign_etl.core.files import write_bytes, write_json
-from sign_etl.recipes.annotation_files import load_json, wrong_row
+from sign_etl.recipes.annotation_files import ANEW, load_json, wrong_row
 from sign_etl.recipes.base import BaseRecipe, DatasetCard, Recipe, RecipeOptions
 from sign_etl.recipes.cells import Ids, need, need_columns
 from sign_etl.recipes.index_files import index_file, optional_file
@@ -65,7 +65,7 @@ class Gislr(BaseRecipe):
             return None
         numbers = load_json(path)
         if not isinstance(numbers, dict) or sorted(numbers.values()) != list(range(len(numbers))):
-            raise AnnotationError(f"{path.name}: does not number the signs from 0")
+            raise AnnotationError(f"{path.name}: does not number the signs from 0", hint=ANEW)
         return sorted(numbers, key=numbers.__getitem__)
 
     def clips(self, root: Path, options: RecipeOptions, dataset: str) -> Iterator[Clip]:
@@ -97,7 +97,7 @@ class Gislr(BaseRecipe):
         for number, sign in enumerate(("blow", "wait", "blow", "wait")):
             signer, sequence = 26734 + number // 2, 1_000_035_562 + number
             path = f"train_landmark_files/{signer}/{sequence}.parquet"
-            _write_sequence(root / path, frames=5 + number, first=20 * number, seed=number)
+            write_sequence(root / path, frames=5 + number, first=20 * number, seed=number)
             rows.append(f"{path},{signer},{sequence},{sign}")
         write_bytes(root / TABLE, ("\n".join(rows) + "\n").encode())
         write_json(root / NUMBERS, {"wait": 1, "blow": 0})
@@ -107,7 +107,7 @@ class Gislr(BaseRecipe):
 RECIPE: Recipe = Gislr()
 
 
-def _write_sequence(path: Path, *, frames: int, first: int, seed: int) -> None:
+def write_sequence(path: Path, *, frames: int, first: int, seed: int) -> None:
     """A file as the competition has them: the left hand is never found."""
     import numpy as np
     import pyarrow as pa

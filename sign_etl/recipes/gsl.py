@@ -85,6 +85,7 @@ class GslIsolated(BaseRecipe):
 
     name = "gsl-isolated"
     version = "1"
+    takes = GslOptions
     card = DatasetCard(
         title=f"{_TITLE}, isolated glosses",
         homepage=_HOMEPAGE,
@@ -103,10 +104,6 @@ class GslIsolated(BaseRecipe):
         ),
         how_to="ask its authors for the folders of glosses and for their lists (--annotations)",
     )
-
-    def options(self, raw: Mapping[str, Any]) -> GslOptions:
-        """See `Recipe`."""
-        return GslOptions.model_validate(dict(raw))
 
     def labels(self, root: Path, options: RecipeOptions) -> list[str] | None:
         """All glosses by code point, as in `iso_classes.csv`."""
@@ -133,6 +130,7 @@ class GslContinuous(BaseRecipe):
 
     name = "gsl-continuous"
     version = "1"
+    takes = GslContinuousOptions
     card = DatasetCard(
         title=f"{_TITLE}, sentences",
         homepage=_HOMEPAGE,
@@ -151,10 +149,6 @@ class GslContinuous(BaseRecipe):
         ),
         how_to="the lists are in GSL_split.zip beside the videos; give their folder: --annotations",
     )
-
-    def options(self, raw: Mapping[str, Any]) -> GslContinuousOptions:
-        """See `Recipe`."""
-        return GslContinuousOptions.model_validate(dict(raw))
 
     def archives(self, options: RecipeOptions) -> tuple[Archive, ...]:
         """One for each dialogue, colour only; none before the lists are there to read them."""

@@ -54,6 +54,7 @@ class Include(BaseRecipe):
 
     name = "include"
     version = "1"
+    takes = IncludeOptions
     card = DatasetCard(
         title="INCLUDE: Indian Lexicon Sign Language Dataset",
         homepage="https://zenodo.org/record/4010759",
@@ -79,10 +80,6 @@ class Include(BaseRecipe):
             "loaders; give their folder with --annotations"
         ),
     )
-
-    def options(self, raw: Mapping[str, Any]) -> IncludeOptions:
-        """See `Recipe`."""
-        return IncludeOptions.model_validate(dict(raw))
 
     def archives(self, options: RecipeOptions) -> tuple[Archive, ...]:
         """The zip files of all categories; each holds `CATEGORY/WORD/VIDEO`.

@@ -61,6 +61,7 @@ class Karsl(BaseRecipe):
 
     name = "karsl"
     version = "1"
+    takes = KarslOptions
     card = DatasetCard(
         title="KArSL: KFUPM Arabic Sign Language Database",
         homepage="https://hamzah-luqman.github.io/KArSL/",
@@ -86,10 +87,6 @@ class Karsl(BaseRecipe):
             "01, 02 and 03 into one folder"
         ),
     )
-
-    def options(self, raw: Mapping[str, Any]) -> KarslOptions:
-        """See `Recipe`."""
-        return KarslOptions.model_validate(dict(raw))
 
     def labels(self, root: Path, options: RecipeOptions) -> list[str] | None:
         """The numbers of the subset's signs."""

@@ -11,8 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from sign_etl.core.errors import AnnotationError, ConfigError, near_miss
+from sign_etl.core.errors import AnnotationError, ConfigError, near_or_all
+from sign_etl.recipes.reading import unreadable
 
+COLUMN_HINT = (
+    "it is one number or text a clip; `sign-etl datasets info keypoints` names the options"
+)
 MAX_COLUMN_BYTES = 256 << 20
 
 
@@ -46,18 +50,19 @@ def read_columns(path: Path, clips: str, names: list[str]) -> Columns:
             members = {name.removesuffix(".npy") for name in archive.namelist()}
             for name in (clips, *names):
                 if name not in members:
-                    known = ", ".join(sorted(members))
                     raise AnnotationError(
                         f"{path.name}: no array `{name}`",
-                        hint=near_miss(name, sorted(members)) or f"it has {known}",
+                        hint=near_or_all(name, sorted(members), "it has"),
                     )
             count = _length(archive, clips)
             return Columns(count, {name: _texts(archive, path, name, count) for name in names})
     except OSError as error:
-        reason = (error.strerror or "unreadable").lower()
-        raise AnnotationError(f"cannot read `{path}`: {reason}") from error
+        raise unreadable(path, error, "check the path given with --media") from error
     except (ValueError, zipfile.BadZipFile, EOFError) as error:
-        raise AnnotationError(f"{path.name}: is no readable .npz file") from error
+        raise AnnotationError(
+            f"{path.name}: is no readable .npz file",
+            hint="write it anew with `numpy.savez`, with arrays of numbers and texts alone",
+        ) from error
 
 
 def numbers(text: str) -> frozenset[int]:
@@ -89,15 +94,20 @@ def _length(archive: zipfile.ZipFile, name: str) -> int:
 
 def _texts(archive: zipfile.ZipFile, path: Path, name: str, count: int) -> list[str]:
     if archive.getinfo(f"{name}.npy").file_size > MAX_COLUMN_BYTES:
-        raise AnnotationError(f"{path.name}: the array `{name}` is too large to describe clips")
+        raise AnnotationError(
+            f"{path.name}: the array `{name}` is too large to describe clips", hint=COLUMN_HINT
+        )
     with archive.open(f"{name}.npy") as file:
         values = np.lib.format.read_array(file, allow_pickle=False)
     if values.shape != (count,):
         raise AnnotationError(
-            f"{path.name}: the array `{name}` holds {values.shape}, {count} clips are there"
+            f"{path.name}: the array `{name}` holds {values.shape}, {count} clips are there",
+            hint=COLUMN_HINT,
         )
     if values.dtype.kind == "S":
         values = np.char.decode(values, "utf-8")
     if values.dtype.kind not in "iubU":
-        raise AnnotationError(f"{path.name}: the array `{name}` holds {values.dtype}, no labels")
+        raise AnnotationError(
+            f"{path.name}: the array `{name}` holds {values.dtype}, no labels", hint=COLUMN_HINT
+        )
     return [str(value) for value in values.tolist()]

@@ -20,6 +20,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from sign_etl.core.errors import UsageError
+from sign_etl.core.files import write_bytes
 from sign_etl.core.folder_index import FolderIndex
 from sign_etl.recipes.base import BaseRecipe, DatasetCard, Recipe, RecipeOptions, own
 from sign_etl.recipes.folder import clip_of_file
@@ -83,6 +84,7 @@ class Keypoints(BaseRecipe):
 
     name = "keypoints"
     version = "1"
+    takes = KeypointsOptions
     card = DatasetCard(
         title="Keypoints of your own",
         homepage="https://github.com/sign-etl/sign-etl",
@@ -98,10 +100,6 @@ class Keypoints(BaseRecipe):
             "Files: .pose, .npy, .npz, .pkl (Uni-Sign, OpenHands), .csv (SPOTER), .parquet, .json.",
         ),
     )
-
-    def options(self, raw: Mapping[str, Any]) -> KeypointsOptions:
-        """See `Recipe`."""
-        return KeypointsOptions.model_validate(dict(raw))
 
     def media(self, root: Path, options: RecipeOptions) -> Path | None:
         """The folder; that of the file where one is given."""
@@ -154,7 +152,6 @@ class Keypoints(BaseRecipe):
         """Three small arrays and their table, one of them with two clips in it."""
         import numpy as np
 
-        from sign_etl.core.files import write_bytes
         from sign_etl.recipes.fixture_keypoints import waving
 
         (root / "media" / "greek").mkdir(parents=True, exist_ok=True)

@@ -29,6 +29,7 @@ from sign_etl.core.files import write_json
 from sign_etl.recipes.base import BaseRecipe, DatasetCard, Recipe, RecipeOptions, own
 from sign_etl.recipes.cells import Ids
 from sign_etl.recipes.index_files import missing, optional_file, places
+from sign_etl.recipes.spreadsheet import WORKBOOK_HINT
 from sign_etl.recipes.video_texts import VideoText, read_video_texts
 from sign_etl.schema.clip import Clip, Source, clip_key
 
@@ -55,6 +56,7 @@ class Lis(BaseRecipe):
 
     name = "lis"
     version = "1"
+    takes = LisOptions
     card = DatasetCard(
         title="Uni-Sign-LIS: news in Italian Sign Language",
         homepage="https://github.com/colonnaemanuele/Uni-Sign-LIS",
@@ -73,10 +75,6 @@ class Lis(BaseRecipe):
             "--media."
         ),
     )
-
-    def options(self, raw: Mapping[str, Any]) -> LisOptions:
-        """See `Recipe`."""
-        return LisOptions.model_validate(dict(raw))
 
     def clips(self, root: Path, options: RecipeOptions, dataset: str) -> Iterator[Clip]:
         """See `Recipe`.
@@ -194,7 +192,9 @@ def _read_xlsx(path: Path, column: int) -> Iterator[VideoText]:
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     except (OSError, KeyError, ValueError, BadZipFile) as error:
-        raise AnnotationError(f"{path.name}: is no readable .xlsx table") from error
+        raise AnnotationError(
+            f"{path.name}: is no readable .xlsx table", hint=WORKBOOK_HINT
+        ) from error
     try:
         sheet = book.worksheets[0]
         rows = sheet.iter_rows(min_row=1, min_col=column, max_col=column, values_only=True)

@@ -25,6 +25,7 @@ from sign_etl.core.errors import AnnotationError, UsageError
 from sign_etl.core.files import write_bytes
 from sign_etl.core.folder_index import has_media_extension
 from sign_etl.recipes.base import BaseRecipe, DatasetCard, Recipe, RecipeOptions, own
+from sign_etl.recipes.reading import read_utf8
 from sign_etl.schema.clip import Clip, Source, clip_key
 
 EXTENSIONS = (".csv", ".txt", ".list", ".lst", ".tsv")
@@ -50,6 +51,7 @@ class ListFile(BaseRecipe):
 
     name = "list-file"
     version = "1"
+    takes = ListFileOptions
     card = DatasetCard(
         title="Lists of videos with class numbers (VideoMAE, SignVLM)",
         homepage="https://github.com/MCG-NJU/VideoMAE",
@@ -64,10 +66,6 @@ class ListFile(BaseRecipe):
             "For folders of frames say `frames_fps: 25`.",
         ),
     )
-
-    def options(self, raw: Mapping[str, Any]) -> ListFileOptions:
-        """See `Recipe`."""
-        return ListFileOptions.model_validate(dict(raw))
 
     def labels(self, root: Path, options: RecipeOptions) -> list[str] | None:
         """The classes in the order of their numbers."""
@@ -94,9 +92,12 @@ class ListFile(BaseRecipe):
             seen: set[str] = set()
             for row in _rows(path):
                 if words is not None and int(row.label) >= len(words):
-                    raise row.wrong(f"class {row.label} has no name in {mine.names}")
+                    raise row.wrong(
+                        f"class {row.label} has no name in {mine.names}",
+                        f"{mine.names} has {len(words)} names, one for each class from 0 on",
+                    )
                 if row.file in seen:
-                    raise row.wrong(f"`{row.file}` stands here twice")
+                    raise row.wrong(f"`{row.file}` stands here twice", "remove one of the lines")
                 seen.add(row.file)
                 label = str(int(row.label))
                 stem = str(PurePosixPath(row.file).with_suffix(""))
@@ -151,17 +152,20 @@ class _Row:
         self._place = f"{path.name}: line {number}"
         found = _TABBED.fullmatch(line) or _BLANKS.fullmatch(line)
         if found is None:
-            error = self.wrong("is no `PATH LABEL`, the label a number")
-            error.hint = "the label stands last, behind a tab or a blank"
-            raise error
+            raise self.wrong(
+                "is no `PATH LABEL`, the label a number",
+                "the label stands last, behind a tab or a blank",
+            )
         self.file = found["path"].strip().lstrip("/").removeprefix("./")
         self.label = found["label"]
         self.more = found["more"]
         if not self.file or ".." in self.file.split("/"):
-            raise self.wrong(f"`{found['path']}` is outside of the folder")
+            raise self.wrong(
+                f"`{found['path']}` is outside of the folder", "write paths relative to --media"
+            )
 
-    def wrong(self, what: str) -> AnnotationError:
-        return AnnotationError(f"{self._place} {what}")
+    def wrong(self, what: str, hint: str) -> AnnotationError:
+        return AnnotationError(f"{self._place} {what}", hint=hint)
 
 
 def _rows(path: Path) -> Iterator[_Row]:
@@ -171,13 +175,8 @@ def _rows(path: Path) -> Iterator[_Row]:
 
 
 def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        reason = (error.strerror or "unreadable").lower()
-        raise AnnotationError(f"cannot read `{path}`: {reason}") from error
-    except UnicodeDecodeError as error:
-        raise AnnotationError(f"{path.name}: is no UTF-8") from error
+    hint = "lists and `dataset.names` are looked for where --annotations says"
+    return read_utf8(path, hint).splitlines()
 
 
 def _lists(options: ListFileOptions) -> list[tuple[Path, str]]:
@@ -217,6 +216,9 @@ def _names(options: ListFileOptions) -> list[str] | None:
     if all(len(pair) == 2 and pair[0].strip().isdigit() for pair in pairs):
         numbered = {int(number): name.strip() for number, name in pairs}
         if sorted(numbered) != list(range(len(lines))):
-            raise AnnotationError(f"{path.name}: does not number the classes from 0")
+            raise AnnotationError(
+                f"{path.name}: does not number the classes from 0",
+                hint=f"its {len(lines)} lines need the numbers 0 to {len(lines) - 1}, once each",
+            )
         return [numbered[number] for number in range(len(lines))]
     return [line.strip() for line in lines]

@@ -66,6 +66,7 @@ class Lsa64(BaseRecipe):
 
     name = "lsa64"
     version = "1"
+    takes = Lsa64Options
     card = DatasetCard(
         title="LSA64: A Dataset for Argentinian Sign Language",
         homepage="http://facundoq.github.io/datasets/lsa64/",
@@ -90,10 +91,6 @@ class Lsa64(BaseRecipe):
             "addresses for programs), unpack them and give the folder with --media"
         ),
     )
-
-    def options(self, raw: Mapping[str, Any]) -> Lsa64Options:
-        """See `Recipe`."""
-        return Lsa64Options.model_validate(dict(raw))
 
     def labels(self, root: Path, options: RecipeOptions) -> list[str] | None:
         """The signs in official order."""

@@ -34,7 +34,7 @@ from sign_etl.recipes.annotation_files import wrong_row
 from sign_etl.recipes.base import BaseRecipe, DatasetCard, Get, Recipe, RecipeOptions, own
 from sign_etl.recipes.cells import need, number, span
 from sign_etl.recipes.index_files import missing, optional_file, split_files
-from sign_etl.recipes.msasl_words import read_classes, read_synonyms
+from sign_etl.recipes.msasl_words import read_classes, read_synonyms, write_fixture
 from sign_etl.recipes.tabular import Row, Table, read_table
 from sign_etl.schema.clip import Clip, Source, clip_key
 
@@ -48,6 +48,7 @@ SYNONYMS_NAME = "MSASL_synonym.json"
 SPLIT_NAMES = {split: (f"MSASL_{split}.json",) for split in ("train", "val", "test")}
 MAX_MEMBER_BYTES = 64 << 20
 
+_ZIP_HINT = "unpack it and name the folder with --annotations, or download it anew"
 _SAID = {"url", "label", "text", "signer_id", "box", "start_time", "end_time", "start", "end"}
 """Columns that stand in the clip itself, or say less exactly what its span says."""
 
@@ -64,6 +65,7 @@ class Msasl(BaseRecipe):
 
     name = "msasl"
     version = "1"
+    takes = MsaslOptions
     card = DatasetCard(
         title="MS-ASL: Microsoft American Sign Language",
         homepage="https://www.microsoft.com/en-us/research/project/ms-asl/",
@@ -84,10 +86,6 @@ class Msasl(BaseRecipe):
             "Labels are merged by the authors' table of synonyms; `clean_text` keeps the word.",
         ),
     )
-
-    def options(self, raw: Mapping[str, Any]) -> MsaslOptions:
-        """See `Recipe`."""
-        return MsaslOptions.model_validate(dict(raw))
 
     def fetch_index(self, root: Path, options: RecipeOptions, get: Get) -> None:
         """Download and unpack the annotations unless they are given or there already."""
@@ -130,8 +128,6 @@ class Msasl(BaseRecipe):
 
     def fixture(self, root: Path) -> Mapping[str, Any]:
         """Four instances of two classes and three signers in the three files."""
-        from sign_etl.recipes.msasl_words import write_fixture
-
         return write_fixture(root)
 
 
@@ -222,7 +218,9 @@ def _unpack(archive: Path, folder: Path) -> None:
             members = {info.filename.rpartition("/")[2]: info for info in packed.infolist()}
             for name in wanted:
                 if name not in members or members[name].file_size > MAX_MEMBER_BYTES:
-                    raise AnnotationError(f"{archive.name}: holds no usable `{name}`")
+                    raise AnnotationError(
+                        f"{archive.name}: holds no usable `{name}`", hint=_ZIP_HINT
+                    )
                 write_bytes(folder / name, packed.read(members[name]))
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        raise AnnotationError(f"{archive.name}: is a broken archive") from error
+        raise AnnotationError(f"{archive.name}: is a broken archive", hint=_ZIP_HINT) from error

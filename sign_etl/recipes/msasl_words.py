@@ -8,7 +8,7 @@ from typing import Any
 
 from sign_etl.core.errors import AnnotationError
 from sign_etl.core.files import write_json
-from sign_etl.recipes.annotation_files import load_json
+from sign_etl.recipes.annotation_files import ANEW, load_json
 
 # Split, class, annotated word, address, begin and end in seconds.
 _INSTANCES = (
@@ -27,7 +27,7 @@ def read_classes(path: Path) -> list[str]:
     """
     words = load_json(path)
     if not _is_words(words) or len(set(words)) != len(words):
-        raise AnnotationError(f"{path.name}: is no list of different words")
+        raise AnnotationError(f"{path.name}: is no list of different words", hint=ANEW)
     return list(words)
 
 
@@ -42,7 +42,7 @@ def read_synonyms(path: Path, classes: list[str]) -> dict[str, str]:
     """
     rows = load_json(path)
     if not isinstance(rows, list) or not all(map(_is_words, rows)):
-        raise AnnotationError(f"{path.name}: is no list of lists of words")
+        raise AnnotationError(f"{path.name}: is no list of lists of words", hint=ANEW)
     known = set(classes)
     merged: dict[str, str] = {}
     for first, *others in rows:

@@ -172,7 +172,10 @@ def _boxes(path: Path | None) -> dict[str, str]:
         return {}
     boxes = load_json(path)
     if not isinstance(boxes, dict) or not all(_is_box(box) for box in boxes.values()):
-        raise AnnotationError(f"{path.name}: is no mapping to lists of four numbers")
+        raise AnnotationError(
+            f"{path.name}: is no mapping to lists of four numbers",
+            hint=f"take {BOXES_NAME} as it was published",
+        )
     return {vid: canonical_json(box) for vid, box in boxes.items()}
 
 

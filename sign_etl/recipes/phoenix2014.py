@@ -50,6 +50,7 @@ class Phoenix2014(BaseRecipe):
 
     name = "phoenix2014"
     version = "3+1"
+    takes = Phoenix2014Options
     card = DatasetCard(
         title="RWTH-PHOENIX-Weather 2014",
         homepage="https://www-i6.informatik.rwth-aachen.de/~koller/RWTH-PHOENIX/",
@@ -71,10 +72,6 @@ class Phoenix2014(BaseRecipe):
             "Glosses keep the annotators' tokens, such as __ON__ and loc-.",
         ),
     )
-
-    def options(self, raw: Mapping[str, Any]) -> Phoenix2014Options:
-        """See `Recipe`."""
-        return Phoenix2014Options.model_validate(dict(raw))
 
     def archives(self, options: RecipeOptions) -> tuple[Archive, ...]:
         """One archive with pictures and annotations of both parts."""

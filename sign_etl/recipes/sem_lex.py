@@ -54,6 +54,7 @@ class SemLex(BaseRecipe):
 
     name = "sem-lex"
     version = "1"
+    takes = SemLexOptions
     card = DatasetCard(
         title="The Sem-Lex Benchmark",
         homepage="https://github.com/leekezar/SemLex",
@@ -77,10 +78,6 @@ class SemLex(BaseRecipe):
             "and unpack the videos into one folder with semlex_metadata.csv."
         ),
     )
-
-    def options(self, raw: Mapping[str, Any]) -> SemLexOptions:
-        """See `Recipe`."""
-        return SemLexOptions.model_validate(dict(raw))
 
     def clips(self, root: Path, options: RecipeOptions, dataset: str) -> Iterator[Clip]:
         """See `Recipe`.

@@ -52,6 +52,7 @@ class Slovo(BaseRecipe):
 
     name = "slovo"
     version = "1"
+    takes = SlovoOptions
     card = DatasetCard(
         title="Slovo: Russian Sign Language",
         homepage="https://github.com/hukenovs/slovo",
@@ -73,10 +74,6 @@ class Slovo(BaseRecipe):
             "Split by signer into train and test; there is no validation set.",
         ),
     )
-
-    def options(self, raw: Mapping[str, Any]) -> SlovoOptions:
-        """See `Recipe`."""
-        return SlovoOptions.model_validate(dict(raw))
 
     def archives(self, options: RecipeOptions) -> tuple[Archive, ...]:
         """The chosen archive."""

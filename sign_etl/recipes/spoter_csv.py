@@ -53,6 +53,7 @@ class SpoterCsv(BaseRecipe):
 
     name = "spoter-csv"
     version = "1"
+    takes = SpoterCsvOptions
     card = DatasetCard(
         title="SPOTER tables of keypoints",
         homepage="https://github.com/matyasbohacek/spoter",
@@ -70,10 +71,6 @@ class SpoterCsv(BaseRecipe):
             "SPOTER's own labels count from 1: say `first_label: 1`.",
         ),
     )
-
-    def options(self, raw: Mapping[str, Any]) -> SpoterCsvOptions:
-        """See `Recipe`."""
-        return SpoterCsvOptions.model_validate(dict(raw))
 
     def media(self, root: Path, options: RecipeOptions) -> Path | None:
         """The folder of the tables."""
@@ -158,7 +155,10 @@ def _words(options: SpoterCsvOptions) -> Mapping[str, str]:
         return {}
     words = load_json(path)
     if not isinstance(words, dict) or not all(isinstance(word, str) for word in words.values()):
-        raise AnnotationError(f"{path.name}: gives no word for each number")
+        raise AnnotationError(
+            f"{path.name}: gives no word for each number",
+            hint='write {"0": "WORD", "1": "WORD"}, or remove the file: numbers are labels then',
+        )
     return words
 
 

@@ -7,7 +7,10 @@ from pathlib import Path
 
 from sign_etl.core.errors import AnnotationError, MissingExtraError
 from sign_etl.core.gunzip import MAX_BYTES
+from sign_etl.recipes.reading import unreadable
 from sign_etl.recipes.tabular import Row, Table
+
+WORKBOOK_HINT = "open it in a spreadsheet program and save it as .xlsx anew"
 
 
 def read_workbook(path: Path) -> Table:
@@ -38,12 +41,11 @@ def read_workbook(path: Path) -> Table:
         finally:
             workbook.close()
     except OSError as error:
-        reason = (error.strerror or "unreadable").lower()
-        raise AnnotationError(
-            f"cannot read `{path}`: {reason}", hint="check the path given with --annotations"
-        ) from error
+        raise unreadable(path, error) from error
     except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, IndexError) as error:
-        raise AnnotationError(f"{path.name}: is no readable Excel workbook") from error
+        raise AnnotationError(
+            f"{path.name}: is no readable Excel workbook", hint=WORKBOOK_HINT
+        ) from error
     header = rows[0] if rows else ()
     table = [
         Row(number, dict(_named(header, row)))
@@ -51,14 +53,20 @@ def read_workbook(path: Path) -> Table:
         if any(cell is not None for cell in row)
     ]
     if not table:
-        raise AnnotationError(f"{path.name}: holds no rows")
+        raise AnnotationError(
+            f"{path.name}: holds no rows",
+            hint="the first sheet counts: names of columns in row 1, data below",
+        )
     return Table(path.name, tuple(name for name in header if name), tuple(table))
 
 
 def _refuse_bomb(path: Path) -> None:
     with zipfile.ZipFile(path) as packed:
         if sum(member.file_size for member in packed.infolist()) > MAX_BYTES:
-            raise AnnotationError(f"{path.name}: unpacks to more than {MAX_BYTES:,} bytes")
+            raise AnnotationError(
+                f"{path.name}: unpacks to more than {MAX_BYTES:,} bytes",
+                hint="get the file anew and name it with --annotations",
+            )
 
 
 def _named(

@@ -9,6 +9,10 @@ from sign_etl.core.canonical import canonical_json
 from sign_etl.core.errors import AnnotationError
 from sign_etl.recipes.table_rows import Row, Table, filled, refuse_odd
 
+JSON_HINT = "`python -m json.tool FILE` shows where; else get the file anew"
+LINES_HINT = "`python -m json.tool --json-lines FILE` shows where; else get the file anew"
+WHOLE = "the file"
+
 
 def read_json(name: str, text: str) -> Table:
     """The table `name` out of its text.
@@ -18,7 +22,7 @@ def read_json(name: str, text: str) -> Table:
     """
     numbered: list[tuple[int, Any]]
     if text.lstrip()[:1] == "[":
-        whole = _loads(name, "the file", text)
+        whole = _loads(name, WHOLE, text)
         numbered = list(enumerate(whole, start=1))
     else:
         lines = enumerate(text.split("\n"), start=1)
@@ -27,7 +31,10 @@ def read_json(name: str, text: str) -> Table:
     rows = []
     for number, entry in numbered:
         if not isinstance(entry, dict):
-            raise AnnotationError(f"{name}: row {number} is no mapping")
+            raise AnnotationError(
+                f"{name}: row {number} is no mapping",
+                hint='every row is an object: {"COLUMN": "CELL"}',
+            )
         cells = {column.strip(): _json_text(value) for column, value in entry.items()}
         refuse_odd(name, number, cells.values())
         columns.update(dict.fromkeys(cells))
@@ -49,8 +56,11 @@ def _loads(name: str, where: str, text: str) -> Any:
         canonical_json(value).encode("utf-8")  # half a surrogate pair is no text
         return value
     except (ValueError, RecursionError) as error:
-        message = str(error) if isinstance(error, _TwiceError) else "is no JSON"
-        raise AnnotationError(f"{name}: {where} {message}") from error
+        twice, whole = isinstance(error, _TwiceError), where == WHOLE
+        raise AnnotationError(
+            f"{name}: {where} {error if twice else 'is no JSON'}",
+            hint="keep one of the two" if twice else JSON_HINT if whole else LINES_HINT,
+        ) from error
 
 
 class _TwiceError(ValueError):

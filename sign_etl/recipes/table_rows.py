@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sign_etl.core.errors import AnnotationError
 
+GZIP_HINT = "`gzip -t FILE` tells whether it is whole; else download or pack it anew"
 MAX_CELL = 1 << 17
 """Longest cell in characters; a longer one is an unclosed quote or no table."""
 
@@ -49,7 +50,10 @@ def column_names(name: str, header: list[str]) -> tuple[str, ...]:
     columns = [column.strip() for column in header if column.strip()]
     for column in columns:
         if columns.count(column) > 1:
-            raise AnnotationError(f"{name}: the column `{column}` stands in the header twice")
+            raise AnnotationError(
+                f"{name}: the column `{column}` stands in the header twice",
+                hint="rename or remove one of the two",
+            )
     return tuple(columns)
 
 
@@ -68,7 +72,10 @@ def refuse_odd(name: str, number: int, cells: Iterable[str | None]) -> None:
                 hint="look for a quote that is never closed",
             )
         if "\0" in cell:
-            raise AnnotationError(f"{name}: row {number} holds a null byte")
+            raise AnnotationError(
+                f"{name}: row {number} holds a null byte",
+                hint="write the table without it, with pandas: `.str.replace(chr(0), '')`",
+            )
 
 
 def filled(text: str | None) -> str | None:

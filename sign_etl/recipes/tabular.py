@@ -17,8 +17,9 @@ from typing import Any
 
 from sign_etl.core.errors import AnnotationError
 from sign_etl.core.gunzip import MAGIC, GunzipError, gunzip
+from sign_etl.recipes.reading import unreadable
 from sign_etl.recipes.table_json import read_json
-from sign_etl.recipes.table_rows import Row, Table, column_names, filled, refuse_odd
+from sign_etl.recipes.table_rows import GZIP_HINT, Row, Table, column_names, filled, refuse_odd
 
 __all__ = ["MAX_ROWS", "Row", "Table", "read_table"]
 
@@ -55,10 +56,7 @@ def read_table(
     try:
         data = path.read_bytes()
     except OSError as error:
-        reason = (error.strerror or "unreadable").lower()
-        raise AnnotationError(
-            f"cannot read `{path}`: {reason}", hint="check the path given with --annotations"
-        ) from error
+        raise unreadable(path, error) from error
     data, extension = _unpacked(path, data)
     if extension in _PARQUET_EXTENSIONS or data[:4] == b"PAR1":
         table = _parquet(path.name, data)
@@ -71,7 +69,10 @@ def read_table(
             known = delimiter or ("\t" if extension in _TAB_EXTENSIONS else _DELIMITERS)
             table = _csv(path.name, text, _Csv(known, key_column, columns, quoted))
     if not table.rows:
-        raise AnnotationError(f"{path.name}: holds no rows")
+        raise AnnotationError(
+            f"{path.name}: holds no rows",
+            hint="name the columns in row 1 and write one row a clip or text below",
+        )
     return table
 
 
@@ -82,7 +83,7 @@ def _unpacked(path: Path, data: bytes) -> tuple[bytes, str]:
     try:
         return gunzip(data), Path(path.stem).suffix.lower()
     except GunzipError as error:
-        raise AnnotationError(f"{path.name}: {error}") from error
+        raise AnnotationError(f"{path.name}: {error}", hint=GZIP_HINT) from error
 
 
 def _decode(name: str, data: bytes) -> str:
@@ -100,7 +101,10 @@ def _decode(name: str, data: bytes) -> str:
         ) from error
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
-        raise AnnotationError(f"{name}: line {line} holds a null byte, so this is no text table")
+        raise AnnotationError(
+            f"{name}: line {line} holds a null byte, so this is no text table",
+            hint="save it as UTF-8 text, or call it .parquet if it is a Parquet file",
+        )
     return text
 
 
@@ -154,12 +158,18 @@ def _header(name: str, text: str, how: _Csv) -> tuple[list[str], str]:
         try:
             cells = next(how.reader(text, delimiter, strict=False), [])
         except csv.Error as error:
-            raise AnnotationError(f"{name}: row 1 is broken: {error}") from error
+            raise AnnotationError(
+                f"{name}: row 1 is broken: {error}",
+                hint="row 1 is one line with the names of the columns",
+            ) from error
         found = how.key_column in (cell.strip() for cell in cells)
         if best is None or (found, len(cells)) > best[:2]:
             best = (found, len(cells), cells, delimiter)
     if best is None or not any(cell.strip() for cell in best[2]):
-        raise AnnotationError(f"{name}: row 1 is no header: the file is empty or begins with a gap")
+        raise AnnotationError(
+            f"{name}: row 1 is no header: the file is empty or begins with a gap",
+            hint=f"name the columns in row 1, `{how.key_column}` among them",
+        )
     return best[2], best[3]
 
 
@@ -170,11 +180,17 @@ def _parquet(name: str, data: bytes) -> Table:
     try:
         file = pq.ParquetFile(io.BytesIO(data))
         if file.metadata.num_rows > MAX_ROWS:  # runs of equal cells cost no bytes on the disk
-            raise AnnotationError(f"{name}: claims more than {MAX_ROWS:,} rows")
+            raise AnnotationError(
+                f"{name}: claims {file.metadata.num_rows:,} rows, more than {MAX_ROWS:,}",
+                hint="write it anew with the rows that are wanted",
+            )
         table = file.read()
         values = table.to_pylist()
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise AnnotationError(f"{name}: is no readable Parquet file") from error
+        raise AnnotationError(
+            f"{name}: is no readable Parquet file",
+            hint="get or write it anew, or save the table as CSV",
+        ) from error
     kept = [column for column in table.column_names if not column.startswith("__index_level_")]
     columns = column_names(name, kept)
     rows = []

@@ -64,6 +64,7 @@ class UniSign(BaseRecipe):
 
     name = "unisign"
     version = "1"
+    takes = UniSignOptions
     card = DatasetCard(
         title="Uni-Sign folders: pose pickles with labels",
         homepage="https://github.com/ZechengLi19/Uni-Sign",
@@ -81,10 +82,6 @@ class UniSign(BaseRecipe):
             "For WLASL say `label: text`: the word is the class.",
         ),
     )
-
-    def options(self, raw: Mapping[str, Any]) -> UniSignOptions:
-        """See `Recipe`."""
-        return UniSignOptions.model_validate(dict(raw))
 
     def keypoints(self, options: RecipeOptions) -> KeypointSet:
         """See `Recipe`."""
@@ -105,7 +102,8 @@ class UniSign(BaseRecipe):
             for entry in _entries(path):
                 if entry.name in seen:
                     raise AnnotationError(
-                        f"{path.name}: `{entry.name}` stands in {seen[entry.name]} too"
+                        f"{path.name}: `{entry.name}` stands in {seen[entry.name]} too",
+                        hint="give one label file with --annotations, or remove one of the two",
                     )
                 seen[entry.name] = path.name
                 word = {"text": entry.text, "gloss": entry.gloss}.get(mine.label or "")
@@ -187,11 +185,17 @@ def _entries(path: Path) -> Iterator[Entry]:
     if isinstance(value, dict):
         value = [{"name": key, **entry} for key, entry in value.items() if isinstance(entry, dict)]
     if not isinstance(value, list):
-        raise AnnotationError(f"{path.name}: holds neither a mapping nor a list of clips")
+        raise AnnotationError(
+            f"{path.name}: holds neither a mapping nor a list of clips",
+            hint="name the label files of Uni-Sign with --annotations, such as labels.train",
+        )
     for number, entry in enumerate(value):
         file = _text(entry, "pose") or _text(entry, "video_path") or _text(entry, "video")
         if file is None or file.startswith("/") or ".." in file.split("/"):
-            raise AnnotationError(f"{path.name}: entry {number} names no file inside of the folder")
+            raise AnnotationError(
+                f"{path.name}: entry {number} names no file inside of the folder",
+                hint="give it a `pose`, `video_path` or `video` that is relative to --media",
+            )
         stem = str(PurePosixPath(file).with_suffix(""))
         yield Entry(
             name=_text(entry, "name") or stem,

@@ -54,6 +54,7 @@ class Wlasl(BaseRecipe):
 
     name = "wlasl"
     version = "0.3+1"
+    takes = WlaslOptions
     card = DatasetCard(
         title="WLASL v0.3: Word-Level American Sign Language",
         homepage="https://dxli94.github.io/WLASL/",
@@ -77,10 +78,6 @@ class Wlasl(BaseRecipe):
             "107 spans are listed twice under the same word, 442 stand in more than one split.",
         ),
     )
-
-    def options(self, raw: Mapping[str, Any]) -> WlaslOptions:
-        """See `Recipe`."""
-        return WlaslOptions.model_validate(dict(raw))
 
     def fetch_index(self, root: Path, options: RecipeOptions, get: Get) -> None:
         """Download the index unless it is given or there already."""

@@ -14,6 +14,7 @@ from sign_etl.core.canonical import canonical_json
 from sign_etl.core.errors import AnnotationError
 from sign_etl.core.gunzip import GunzipError, gunzip
 from sign_etl.recipes.addresses import canonical_address
+from sign_etl.recipes.reading import unreadable
 
 SPLITS = ("train", "val", "test")
 
@@ -115,10 +116,7 @@ def _load(path: Path) -> Any:
     except GunzipError as error:
         raise _wrong(path, str(error)) from error
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise AnnotationError(
-            f"cannot read `{path}`: {reason}", hint="check the path given with --annotations"
-        ) from error
+        raise unreadable(path, error) from error
     except (ValueError, RecursionError) as error:
         raise _wrong(path, "is no JSON") from error
 

@@ -37,6 +37,7 @@ class YoutubeAsl(BaseRecipe):
 
     name = "youtube-asl"
     version = "1"
+    takes = YoutubeAslOptions
     card = DatasetCard(
         title="YouTube-ASL",
         homepage="https://github.com/google-research/google-research/tree/master/youtube_asl",
@@ -58,10 +59,6 @@ class YoutubeAsl(BaseRecipe):
             "More than 2,500 people sign; no list says who signs where.",
         ),
     )
-
-    def options(self, raw: Mapping[str, Any]) -> YoutubeAslOptions:
-        """See `Recipe`."""
-        return YoutubeAslOptions.model_validate(dict(raw))
 
     def fetch_index(self, root: Path, options: RecipeOptions, get: Get) -> None:
         """Download the list unless it is given or there already."""

@@ -42,6 +42,7 @@ class YoutubeSl25(BaseRecipe):
 
     name = "youtube-sl-25"
     version = "1"
+    takes = YoutubeSl25Options
     card = DatasetCard(
         title="YouTube-SL-25",
         homepage="https://github.com/google-research/google-research/tree/master/youtube_sl_25",
@@ -61,10 +62,6 @@ class YoutubeSl25(BaseRecipe):
             "Every clip has its own language; `languages: [bfi]` takes one.",
         ),
     )
-
-    def options(self, raw: Mapping[str, Any]) -> YoutubeSl25Options:
-        """See `Recipe`."""
-        return YoutubeSl25Options.model_validate(dict(raw))
 
     def fetch_index(self, root: Path, options: RecipeOptions, get: Get) -> None:
         """Download the table unless it is given or there already."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sign_etl.run.journal import Result
 from sign_etl.run.runner import Passed
+
+EVENTS_FILE = "events.jsonl"
 
 
 class EventLog:
@@ -46,3 +48,31 @@ class EventLog:
         assert result.reject is not None
         facts: Mapping[str, Any] = result.reject.to_json()
         self.write("reject", key=result.key, **facts, **({"note": note} if note else {}))
+
+
+def read_events(
+    path: Path, *, tail_bytes: int | None = None
+) -> Iterator[tuple[float, dict[str, Any]]]:
+    """Events with their times in seconds since 1970; none where there is no log.
+
+    Lines that a kill has torn, or that are being written just now, are left out.
+
+    Args:
+        path: of the log.
+        tail_bytes: only so much of its end; default all of it.
+    """
+    try:
+        file = path.open("rb")
+    except OSError:
+        return
+    with file:
+        if tail_bytes is not None:
+            file.seek(max(path.stat().st_size - tail_bytes, 0))
+        for line in file:
+            try:
+                event = json.loads(line)
+                at_s = datetime.fromisoformat(event["at"]).timestamp()
+                if isinstance(event["event"], str):
+                    yield at_s, event
+            except (ValueError, TypeError, KeyError):
+                continue

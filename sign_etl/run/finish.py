@@ -18,13 +18,15 @@ from sign_etl.core.canonical import canonical_json, sha256_file
 from sign_etl.core.errors import AccountingError
 from sign_etl.core.files import atomic_open, write_json
 from sign_etl.core.seams import seam
+from sign_etl.reader.lock import LOCK_FILE
+from sign_etl.reader.manifest import MANIFEST
+from sign_etl.reader.tables import INDEX_FILE, LABELS_FILE, LEDGER_FILE
 from sign_etl.recipes.base import RECIPES, DatasetCard
 from sign_etl.run import documents
 from sign_etl.run.journal import Journal, Latest
 from sign_etl.run.lock import lock_head, lock_line
 from sign_etl.run.plan import BATCH, Plan
 from sign_etl.run.sets import feature_sets, pose_sets
-from sign_etl.run.shards import MANIFEST
 from sign_etl.schema.labels import normal_labels
 from sign_etl.schema.outcome import Outcome
 from sign_etl.schema.records import (
@@ -40,12 +42,6 @@ from sign_etl.shard.pack import Packed, load_packed
 from sign_etl.shard.tar import member_names
 from sign_etl.stages.setup import Setup, versions
 
-INDEX_FILE, LEDGER_FILE, LABELS_FILE, LOCK_FILE = PUBLISHED = (
-    "index.parquet",
-    "ledger.parquet",
-    "labels.json",
-    "build.lock",
-)
 _NO_SYNONYMS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -197,7 +193,10 @@ def _check_members(build: Path, packed: Packed) -> None:
     try:
         found = list(member_names(build / packed.path))
     except (OSError, ValueError) as error:
-        raise AccountingError(f"shard {packed.path} cannot be read back: {error}") from error
+        raise AccountingError(
+            f"shard {packed.path} cannot be read back: {error}",
+            hint="remove that file and run the same command again",
+        ) from error
     if found != expected:
         raise AccountingError(
             f"shard {packed.path} holds {len(found)} members, {len(expected)} were written",
@@ -242,7 +241,10 @@ def _holds_labels(path: Path, labels: LabelsRecord) -> bool:
 def _gate(plan: Plan, index: pa.Table, ledger: pa.Table) -> None:
     """Ledger keys are the plan's, one row each; written keys are those read back from the tars."""
     if ledger["key"].combine_chunks() != plan.table["key"].combine_chunks():
-        raise AccountingError("the ledger does not hold the clips of the plan, one row each")
+        raise AccountingError(
+            f"the ledger has {ledger.num_rows} rows, not one for each of {len(plan)} planned clips",
+            hint="run the same command again; if it stays so, please report it",
+        )
     written = ledger.filter(pc.equal(ledger["outcome"], Outcome.WRITTEN.value))["key"]
     if _sorted(written) != _sorted(index["key"]):
         raise AccountingError(

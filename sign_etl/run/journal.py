@@ -6,7 +6,6 @@ It holds only references: the store has the bytes. Status, ledger and lock are c
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sign_etl.core.canonical import canonical_json
+from sign_etl.core.canonical import canonical_json, hash64
 from sign_etl.core.files import atomic_open, disk_errors
 from sign_etl.core.seams import seam
 from sign_etl.schema.outcome import Outcome, Reject
@@ -127,7 +126,7 @@ class Latest(Mapping[str, Result]):
             yield self._read(offset).key
 
     def __getitem__(self, key: str) -> Result:
-        return self._read(self._places[_hash(key)])
+        return self._read(self._places[hash64(key)])
 
     def __del__(self) -> None:
         if self._file is not None:
@@ -161,7 +160,7 @@ class Journal:
 
     def latest(self) -> Latest:
         """The last result of each clip, as of now."""
-        return Latest(self._path, {_hash(result.key): offset for offset, result in self._lines()})
+        return Latest(self._path, {hash64(result.key): offset for offset, result in self._lines()})
 
     def _lines(self) -> Iterator[tuple[int, Result]]:
         if not self._path.exists():
@@ -230,10 +229,6 @@ class Journal:
             end = data.rfind(b"\n") + 1
             if end != len(data):
                 file.truncate(end)
-
-
-def _hash(key: str) -> int:
-    return int.from_bytes(hashlib.sha256(key.encode("utf-8")).digest()[:8], "big")
 
 
 def _parsed(line: bytes) -> Result | None:

@@ -71,7 +71,10 @@ def merge(first: Lock, second: Lock, out: Path) -> Merged:
         for line in first.lines():
             other = second.get(line["key"])
             if other is None:
-                raise VerifyError(f"{second.path} has no line of {line['key']}: it is not whole")
+                raise VerifyError(
+                    f"{second.path} has no line of {line['key']}: it is not whole",
+                    hint="take a whole copy of it, or let `sign-etl ingest` write it anew",
+                )
             what = conflict(line, other)
             if what is not None:
                 conflicts.append(Conflict(line["key"], what))

@@ -21,6 +21,7 @@ from sign_etl.core.errors import UsageError
 from sign_etl.schema.clip import Clip, Source
 from sign_etl.schema.tables import PLAN, numbers, read_table, write_table
 
+PLAN_FILE = "plan.parquet"
 BATCH = 65_536
 
 

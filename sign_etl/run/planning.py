@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -18,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from sign_etl.core.canonical import canonical_json, sha256_bytes
-from sign_etl.core.errors import AnnotationError, ConfigError, near_miss
+from sign_etl.core.canonical import canonical_json, nfc, sha256_bytes
+from sign_etl.core.errors import AnnotationError, ConfigError, near_miss, near_or_all
 from sign_etl.run.plan import BATCH, Plan, tabulate
 from sign_etl.schema.clip import Clip
 from sign_etl.schema.pipeline import Pipeline, SplitConfig
@@ -66,7 +65,10 @@ def make_plan(
     table = _select_splits(table, pipeline.select.splits)
     table = _order(table, pipeline, dataset)
     if not table.num_rows:
-        raise ConfigError("the plan is empty: no clip is selected")
+        raise ConfigError(
+            "the plan is empty: the annotations hold no clip",
+            hint="name others with --annotations, or the files with --media",
+        )
     identity = pipeline.identity()
     digest = _digest(table, identity, recipe, names)
     identity["select"].pop("limit")
@@ -110,15 +112,15 @@ def _assign_splits(table: pa.Table, config: SplitConfig, seed: int) -> pa.Table:
 
 
 def _labels(table: pa.Table, official: Sequence[str] | None) -> tuple[list[str], bool]:
-    present = {_nfc(label) for label in pc.unique(table["label"]).to_pylist() if label is not None}
+    present = {nfc(label) for label in pc.unique(table["label"]).to_pylist() if label is not None}
     if official is None:
         return sorted(present), False
-    names = [_nfc(name) for name in official]
+    names = [nfc(name) for name in official]
     unknown = sorted(present - set(names))
     if unknown:
         raise AnnotationError(
             f"label `{unknown[0]}` is not in the official list of {len(names)} classes",
-            hint=near_miss(unknown[0], names),
+            hint=near_miss(unknown[0], names) or "correct the label, or the list of classes",
         )
     return names, True
 
@@ -126,7 +128,7 @@ def _labels(table: pa.Table, official: Sequence[str] | None) -> tuple[list[str],
 def _assign_label_ids(table: pa.Table, names: Sequence[str]) -> pa.Table:
     ids = {name: number for number, name in enumerate(names)}
     coded = table["label"].dictionary_encode().combine_chunks()
-    values = pa.array([ids[_nfc(name)] for name in coded.dictionary.to_pylist()], pa.int32())
+    values = pa.array([ids[nfc(name)] for name in coded.dictionary.to_pylist()], pa.int32())
     index = table.schema.get_field_index("label_id")
     return table.set_column(index, PLAN.field("label_id"), values.take(coded.indices))
 
@@ -137,7 +139,7 @@ def _select_splits(table: pa.Table, wanted: Sequence[str]) -> pa.Table:
     known = pc.unique(table["split"]).to_pylist()
     for split in wanted:
         if split not in known:
-            hint = near_miss(split, known) or f"known are: {', '.join(sorted(known))}"
+            hint = near_or_all(split, sorted(known))
             raise ConfigError(f"the data set has no split `{split}`", hint=hint)
     return table.filter(pc.is_in(table["split"], pa.array(list(wanted))))
 
@@ -204,7 +206,3 @@ def _digest(
 
 def _split_rank(name: str) -> tuple[int, str]:
     return (SPLIT_ORDER.index(name) if name in SPLIT_ORDER else len(SPLIT_ORDER), name)
-
-
-def _nfc(text: str) -> str:
-    return unicodedata.normalize("NFC", text)

@@ -14,11 +14,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sign_etl.reader.manifest import MANIFEST
 from sign_etl.run import documents
 from sign_etl.run.journal import Journal, Latest, Result
 from sign_etl.run.plan import Plan
 from sign_etl.run.rulings import REVOKED, Tombstones
-from sign_etl.run.shards import MANIFEST
 from sign_etl.schema.clip import Source
 from sign_etl.shard.rewrite import without
 from sign_etl.stages import fetch

@@ -7,14 +7,13 @@ from pathlib import Path
 
 from sign_etl.core.seams import seam
 from sign_etl.core.store import Entry, Store
+from sign_etl.reader.manifest import MANIFEST
 from sign_etl.run.journal import Result
 from sign_etl.run.plan import Plan
 from sign_etl.schema.clip import Clip
 from sign_etl.shard.pack import Sample, inputs_digest, load_packed, pack, remove
 from sign_etl.stages.sample import make_sample
 from sign_etl.stages.setup import Setup
-
-MANIFEST = "manifest.json"
 
 
 class Packer:

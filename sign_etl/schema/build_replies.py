@@ -77,6 +77,8 @@ class Plan(Reply):
     local_sources: int
     seconds: float
     """Annotated length of all clips (open ends estimated)."""
+    open_ends: int = 0
+    """Clips whose end is not annotated: 3 s are assumed for each."""
     disk_bytes: dict[str, int]
     """Estimated bytes on disk by stage."""
     downloads: int = 0

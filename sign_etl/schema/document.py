@@ -23,6 +23,9 @@ MAX_NODES = 20_000
 MAX_DEPTH = 32
 """Deepest nesting."""
 
+_EXAMPLE = "see one with `sign-etl pipelines show folder`"
+_SYNTAX_HINT = "indent with blanks, not tabs, and quote texts that hold `: ` or `#`"
+
 KeyPath = tuple[str, ...]
 
 _KINDS = ("null", "bool", "int", "float", "str", "seq", "map")
@@ -112,8 +115,7 @@ def read_document(source: Path | str, *, origin: str | None = None) -> Document:
         origin, text = origin or "the text", source
     values, places = _read(text, origin)
     if not isinstance(values, dict):
-        hint = "see one with `sign-etl pipelines show folder`"
-        raise _refusal(origin, "no mapping of settings", origin, hint)
+        raise _refusal(origin, "no mapping of settings", origin, _EXAMPLE)
     return Document(values, origin, places)
 
 
@@ -153,7 +155,10 @@ def overlaid(document: Document, path: KeyPath, value: Any, place: str) -> Docum
         if inner is None:
             inner = {}
         if not isinstance(inner, dict):
-            raise ConfigError(f"{place}: `{'.'.join(path[:depth])}` holds no settings")
+            upto = ".".join(path[:depth])
+            raise ConfigError(
+                f"{place}: `{upto}` holds no settings", hint=f"set it whole: `--set {upto}=VALUE`"
+            )
         target[step] = inner
         target = inner
     target[path[-1]] = value
@@ -167,9 +172,10 @@ def _read(text: str, origin: str) -> tuple[Any, dict[KeyPath, str]]:
     try:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
-        raise _refusal(_at(origin, error.problem_mark), _syntax(error), origin) from error
+        place = _at(origin, error.problem_mark)
+        raise _refusal(place, _syntax(error), origin, _SYNTAX_HINT) from error
     except (yaml.YAMLError, RecursionError) as error:
-        raise _refusal(origin, "no readable YAML", origin) from error
+        raise _refusal(origin, "no readable YAML", origin, _EXAMPLE) from error
     if node is None:
         return None, {}
     builder = _Builder(origin)
@@ -191,9 +197,11 @@ class _Builder:
     def build(self, node: yaml.Node, path: KeyPath) -> Any:
         self._nodes += 1
         if self._nodes > MAX_NODES or len(path) > MAX_DEPTH:
-            raise _refusal(_at(self.origin, node.start_mark), "too many values", self.origin)
+            place = _at(self.origin, node.start_mark)
+            hint = "write values out instead of repeating a branch with `*name`"
+            raise _refusal(place, "too many values", self.origin, hint)
         if node.tag not in _CORE:
-            self._problem(node, f"the tag `{node.tag}` is not allowed")
+            self._problem(node, f"the tag `{node.tag}` is not allowed", "leave the tag out")
             return None
         self.places.setdefault(path, _at(self.origin, node.start_mark))
         if isinstance(node, yaml.MappingNode):
@@ -208,11 +216,13 @@ class _Builder:
         values: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
-                self._problem(key_node, "a name of a setting must be a text")
+                hint = "write `NAME: VALUE`"
+                self._problem(key_node, "a name of a setting must be a text", hint)
                 continue
             key = str(key_node.value)
             if key in values:
-                self._problem(key_node, f"`{'.'.join((*path, key))}` stands here twice")
+                twice = ".".join((*path, key))
+                self._problem(key_node, f"`{twice}` stands here twice", "remove one of the two")
                 continue
             self.places[(*path, key)] = _at(self.origin, key_node.start_mark)
             values[key] = self.build(value_node, (*path, key))
@@ -227,12 +237,13 @@ class _Builder:
             if kind == "float":
                 return float(text)
         except ValueError:  # an explicit `!!int abc`, or more digits than Python reads
-            self._problem(node, f"`{text[:40]}` is no number")
+            hint = "write fewer digits, or quote it if it is a text"
+            self._problem(node, f"`{text[:40]}` is no number", hint)
             return None
         return {"null": None, "bool": text.lower() == "true"}.get(kind, text)
 
-    def _problem(self, node: yaml.Node, message: str) -> None:
-        self.problems.append(Problem(f"{_at(self.origin, node.start_mark)}: {message}"))
+    def _problem(self, node: yaml.Node, message: str, hint: str) -> None:
+        self.problems.append(Problem(f"{_at(self.origin, node.start_mark)}: {message}", hint))
 
 
 def _read_text(path: Path, origin: str) -> str:
@@ -245,11 +256,15 @@ def _read_text(path: Path, origin: str) -> str:
             f"{origin}: {reason}", hint="list what is there with `sign-etl pipelines list`"
         ) from error
     if len(data) > MAX_BYTES:
-        raise ConfigError(f"{origin}: larger than {MAX_BYTES >> 20} MiB, so no pipeline")
+        raise ConfigError(
+            f"{origin}: larger than {MAX_BYTES >> 20} MiB, so no pipeline", hint=_EXAMPLE
+        )
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{origin}: not UTF-8 text") from error
+        raise ConfigError(
+            f"{origin}: not UTF-8 text", hint="save it as UTF-8, for example with iconv"
+        ) from error
 
 
 def _at(origin: str, mark: Any) -> str:
@@ -262,7 +277,7 @@ def _syntax(error: yaml.MarkedYAMLError) -> str:
     return f"no readable YAML: {error.problem or error.context or 'syntax error'}"
 
 
-def _refusal(place: str, message: str, origin: str, hint: str | None = None) -> DocumentError:
+def _refusal(place: str, message: str, origin: str, hint: str) -> DocumentError:
     return DocumentError([Problem(f"{place}: {message}", hint)], origin)
 
 

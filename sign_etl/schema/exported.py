@@ -16,7 +16,6 @@ from sign_etl.core.canonical import canonical_json
 from sign_etl.core.errors import ConfigError
 from sign_etl.schema.records import Record
 
-EXPORTED = "sign-etl/model/1"
 PREFIX = "sign_etl."
 
 Input = Literal["clip", "batch", "keypoints", "views"]

@@ -11,6 +11,8 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
+from sign_etl.core.canonical import nfc
+
 _BRACKETED_NUMBER = re.compile(r"[(\[]\s*\d{1,2}\s*[)\]]")
 _SERIAL = re.compile(r"^\d{1,4}\s*[.)]\s+(?=\S*[^\W\d_])")
 _NUMBERED_TAIL = re.compile(r"(?<=[^\W\d_])[_#]\d{1,2}$")
@@ -54,18 +56,18 @@ def normal_labels(labels: Sequence[str], synonyms: Mapping[str, str]) -> tuple[s
         labels: class names.
         synonyms: raw label -> the data set's own canonical word, where it names one.
     """
-    words = {_nfc(raw): word for raw, word in synonyms.items()}
-    return tuple(normal_label(words.get(_nfc(label), label)) for label in labels)
+    words = {nfc(raw): word for raw, word in synonyms.items()}
+    return tuple(normal_label(words.get(nfc(label), label)) for label in labels)
 
 
 def _once(text: str) -> str:
-    text = _nfc(text)
+    text = nfc(text)
     for pattern in (_BRACKETED_NUMBER, _SERIAL, _NUMBERED_TAIL):
         text = _or_else(pattern.sub(" ", text), text)
     if text.isupper():
         text = _GLOSS_VARIANT.sub("", text)
     text = _or_else(_BLANKS.sub(" ", text).strip(), text)
-    folded = _nfc(_or_else(_without_punctuation(text), text).casefold())
+    folded = nfc(_or_else(_without_punctuation(text), text).casefold())
     return _FINAL_SIGMA.sub("ς", folded)  # folding makes both sigmas one, and people read this
 
 
@@ -94,7 +96,3 @@ def _is_mark(character: str) -> bool:
 
 def _or_else(changed: str, before: str) -> str:
     return changed if any(map(str.isalnum, changed)) else before
-
-
-def _nfc(text: str) -> str:
-    return unicodedata.normalize("NFC", text)

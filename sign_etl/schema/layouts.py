@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from sign_etl.core.errors import ConfigError, near_miss
+from sign_etl.core.errors import ConfigError, near_or_all
 from sign_etl.schema import face_mesh, spoter, unisign
 
 Edge = tuple[int, int]
@@ -57,7 +57,7 @@ class Layout:
         """
         if point not in self.points:
             raise ConfigError(
-                f"layout `{self.name}` has no point `{point}`", hint=near_miss(point, self.points)
+                f"layout `{self.name}` has no point `{point}`", hint=near_or_all(point, self.points)
             )
         return self.points.index(point)
 
@@ -69,9 +69,7 @@ def layout(name: str) -> Layout:
         ConfigError: there is none; a near miss is suggested.
     """
     if name not in LAYOUTS:
-        known = tuple(LAYOUTS)
-        hint = near_miss(name, known) or f"known are: {', '.join(known)}"
-        raise ConfigError(f"unknown keypoint layout `{name}`", hint=hint)
+        raise ConfigError(f"unknown keypoint layout `{name}`", hint=near_or_all(name, LAYOUTS))
     return LAYOUTS[name]
 
 

@@ -33,8 +33,6 @@ class PoolsConfig(Settings):
     and these are its workers (of `normalise` where none are given)."""
     features: PoolConfig = PoolConfig()
     """Frozen networks; likewise. On CPUs alone the workers are those of `pose`."""
-    pack: PoolConfig = PoolConfig(cpus=0.1)
-    """Writing shards."""
     stall_s: float | None = Field(default=3600.0, gt=0)
     """Seconds without a clip passing any stage after which a run ends as stopped (exit 75), with
     the ids in hand; null waits for ever. Longer than any one download or clip may take."""

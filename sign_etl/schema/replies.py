@@ -34,6 +34,8 @@ class OptionPart(Part):
     """In words, or its choices."""
     default: Any
     help: str
+    required: bool = False
+    """True where it has no default and must be given."""
 
 
 class DatasetPart(Part):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from pydantic import Field
+
 from sign_etl.schema.replies import Part
 
 
@@ -41,6 +45,49 @@ class PoseQualityPart(Part):
     clips: int
     """So many were read, spread over the whole build."""
     curves: tuple[CurvePart, ...]
+
+
+class PrecisionPart(Part):
+    """How far keypoints of a lower precision are from those of fp32."""
+
+    backend: str
+    precisions: dict[str, str] = Field(default_factory=dict)
+    """The backend's options that say how exactly it computed."""
+    clips: int = 0
+    """First clips of the plan, which were estimated once more in fp32."""
+    points: int = 0
+    """Points that both have."""
+    px: dict[str, float] = Field(default_factory=dict)
+    """`median`, `p95` and `max` of the distance between both, in pixels of the clip."""
+    score: dict[str, float] = Field(default_factory=dict)
+    """The same of the difference of the scores."""
+    one_sided: float = 0.0
+    """Share of the points that only one of both has."""
+    not_measured: str | None = None
+    """Why nothing was measured; null where it was."""
+
+
+class FeatureSetPart(Part):
+    """Features of one frozen network."""
+
+    name: str
+    """Of the set, as in the pipeline's `features:`."""
+    backend: str
+    version: str
+    """Of the backend's code."""
+    options: dict[str, Any]
+    """Options that decided about the result; of a model only the name of its folder."""
+    weights: dict[str, str]
+    """sha256 of the model files by name."""
+    size: int
+    """D: numbers in each time step; 0 where no clip has any and only the network tells."""
+    dtype: str
+    clips: int
+    """Written clips that have them."""
+    steps: int
+    """Time steps of all these clips."""
+    size_bytes: int
+    """In the shards."""
 
 
 class HostPart(Part):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from sign_etl.schema.replies import Part, Reply
 from sign_etl.schema.report_parts import (
     DriftPart,
+    FeatureSetPart,
     GroupPart,
     HistogramPart,
     LinksPart,
     PoseQualityPart,
+    PrecisionPart,
     ThroughputPart,
 )
 
@@ -183,6 +185,10 @@ class Report(Reply):
     """Those with the most written clips."""
     poses: tuple[PoseQualityPart, ...] | None = None
     """Keypoints over the course of the clips; null where they were not read."""
+    precision: tuple[PrecisionPart, ...] = ()
+    """What a lower precision cost, by backend; empty where all of them computed in fp32."""
+    features: tuple[FeatureSetPart, ...] = ()
+    """Features of frozen networks in the shards."""
     throughput: ThroughputPart | None = None
     """Where the time of the runs went; null where the events are missing."""
     links: LinksPart | None = None

@@ -55,6 +55,9 @@ class DataConfig(Settings):
     """Clips of each class to learn from, drawn by `seed`; 0 for all of them."""
     workers: int = Field(default=0, ge=0)
     """Processes that read ahead, for each rank."""
+    cache_gb: float = Field(default=0.0, ge=0)
+    """Shards of builds that are not on this disk may fill so much of the cache; what is needed last
+    is evicted first. 0 for no limit."""
 
     @field_validator("select")
     @classmethod
@@ -88,6 +91,21 @@ class BatchConfig(Settings):
     """Repeated augmentation: each clip stands so often in its micro-batch, each time another."""
     pad_multiple: int = Field(default=1, ge=1)
     """Lengths are padded to a multiple of this, for few shapes with `compile`."""
+    quadratic: int = Field(default=0, ge=0)
+    """With `frames`: T frames cost T + T * T / this, as attention does; 0 for T alone."""
+    window_shards: int = Field(default=16, ge=1)
+    """Shards whose clips are mixed; more of them shuffle better and want more of the cache."""
+    temperature: float = Field(default=1.0, gt=0)
+    """With several builds: one of n clips gives the share n ** (1 / temperature) of an epoch. 1
+    takes them as they are, 1e6 as many of each."""
+    epoch_samples: int = Field(default=0, ge=0)
+    """Clips of an epoch; 0 for as many as there are. A small build then comes again within it."""
+
+    @model_validator(mode="after")
+    def _classes_alone(self) -> BatchConfig:
+        if self.classes and (self.temperature != 1 or self.epoch_samples):
+            raise ValueError("`classes` does not go with `temperature` or `epoch_samples`")
+        return self
 
 
 class OptimizerConfig(Settings):
@@ -206,8 +224,10 @@ class TrainConfig(Settings):
 
     @model_validator(mode="after")
     def _fit(self) -> TrainConfig:
-        if self.ema and self.parallel == "fsdp":
-            raise ValueError("`ema` does not go with `parallel: fsdp`")
+        if self.parallel == "fsdp":
+            for name in ("ema", "compile"):
+                if getattr(self, name):
+                    raise ValueError(f"`{name}` does not go with `parallel: fsdp`")
         return self
 
 

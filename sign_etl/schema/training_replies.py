@@ -56,10 +56,14 @@ class Evaluate(Reply):
     run: str
     split: str
     clips: int
+    damaged: int = 0
+    """Further clips of the split, which could not be read."""
     checkpoint: str
     metrics: dict[str, float]
     folder: str
     """Where pictures and tables are."""
+    signature: str = ""
+    """Of sacrebleu, which says how BLEU was computed; empty where no texts were scored."""
     spread: dict[str, Spread] = Field(default_factory=dict)
     """With `--beside`: the metrics over all these runs."""
 

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from sign_etl.core.canonical import canonical_json
 from sign_etl.core.errors import ConfigError
+from sign_etl.reader.sample import NPY
 from sign_etl.schema.clip import KEY_PATTERN
 from sign_etl.schema.feature_set import feature_member, is_features
 from sign_etl.schema.keypoint_set import IMPORTED
@@ -37,7 +38,6 @@ SCORE_SLACK = 1e-3
 PROBABLE = frozenset({"blazepose-33", "holistic-75"})
 """Layouts whose scores are probabilities; those of SimCC heads are the net's own, above 1 too."""
 
-NPY = ".npy"
 NOT_IN_RECORD = ("shard", "members")
 PAIRED = ("quality", "extra")
 """Columns that Arrow gives as lists of pairs."""

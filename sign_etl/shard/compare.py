@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sign_etl.core.canonical import digest, sha256_file
 from sign_etl.reader import Build, Sample, open_build
 from sign_etl.schema.layouts import layout
 from sign_etl.schema.records import ManifestRecord
+from sign_etl.shard.problems import capped
 
 NAMED = 20
 """So many differences of a kind are named."""
@@ -65,9 +66,7 @@ def tree_digest(manifest: ManifestRecord) -> str:
 
     It covers neither the manifest itself nor the lock, which name tools and people.
     """
-    files = {shard.path: shard.sha256 for shard in manifest.shards}
-    files |= {name: record.sha256 for name, record in manifest.files.items()}
-    return digest(sorted(files.items()))
+    return digest(sorted(_stated(manifest).items()))
 
 
 def compare_bytes(first: Path, second: Path) -> Comparison:
@@ -78,7 +77,7 @@ def compare_bytes(first: Path, second: Path) -> Comparison:
         VerifyError: an unfinished or damaged one.
     """
     with open_build(first) as one, open_build(second) as other:
-        problems = list(_capped(_files(one, other)))
+        problems = list(capped(_files(one, other), NAMED, "more differences"))
         common = len(set(one.index["key"].to_pylist()) & set(other.index["key"].to_pylist()))
     return Comparison(tuple(problems), common)
 
@@ -119,7 +118,8 @@ def compare_keypoints(first: Path, second: Path, tolerance_px: float) -> Compari
                 worst = sorted([*worst, found], key=_badness)[:WORST]
                 if found.px > tolerance_px or found.unpaired:
                     problems.append(_told(found))
-    return Comparison(tuple(_capped(iter(problems))), compared, tuple(worst))
+    told = tuple(capped(iter(problems), NAMED, "more differences"))
+    return Comparison(told, compared, tuple(worst))
 
 
 def _files(one: Build, other: Build) -> Iterator[str]:
@@ -151,8 +151,6 @@ def _members(one: Build, other: Build, shard: str) -> Iterator[str]:
 
 
 def _crcs(build: Build, shard: str) -> dict[str, int]:
-    import pyarrow.compute as pc
-
     rows = build.index.filter(pc.equal(build.index["shard"], shard))
     return {
         f"{row['key']}.{member['name']}": member["crc32"]
@@ -210,10 +208,3 @@ def _told(found: Distance) -> str:
         f"{found.key}: {found.backend} differs by {found.px:.2f} px"
         f" ({found.point}, frame {found.frame}){unpaired}"
     )
-
-
-def _capped(problems: Iterator[str]) -> Iterator[str]:
-    yield from islice(problems, NAMED)
-    more = sum(1 for _ in problems)
-    if more:
-        yield f"{more:,} more differences"

@@ -38,7 +38,7 @@ class Sample:
 
     Attributes:
         key: clip key.
-        record: JSON of `<key>.json`, without what `pack` knows itself (dtype).
+        record: JSON of `<key>.json`.
         video: the normalised video, None where it is not kept.
         poses: keypoints (float32 .npy) by backend.
         row: the columns of the index that describe the clip.

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from sign_etl.core.canonical import sha256_file
 from sign_etl.core.errors import VerifyError
@@ -20,10 +20,12 @@ from sign_etl.reader.build import ROWS_AT_ONCE
 from sign_etl.reader.manifest import MANIFEST, read_manifest
 from sign_etl.reader.tables import INDEX_FILE, LABELS_FILE, LEDGER_FILE
 from sign_etl.schema.records import LabelsRecord, ManifestRecord, ShardRecord
+from sign_etl.schema.tables import INDEX, LEDGER, numbers, read_table
 from sign_etl.shard.check_sample import Rules, check_labels
 from sign_etl.shard.check_tables import check_index, check_ledger
 from sign_etl.shard.check_tar import check_tar
 from sign_etl.shard.names import split_folder
+from sign_etl.shard.problems import capped
 
 PROBLEMS_A_PLACE = 20
 """A shard that is wrong all over is reported by its first problems and their number."""
@@ -37,13 +39,11 @@ class VerifyResult:
         problems: one line each, beginning with the file and where known the key; empty if none.
         shards: shards looked at.
         samples: samples read back from them.
-        bytes: their size together.
     """
 
     problems: tuple[str, ...]
     shards: int
     samples: int
-    bytes: int
 
     @property
     def ok(self) -> bool:
@@ -51,12 +51,11 @@ class VerifyResult:
         return not self.problems
 
 
-def verify(build: Path, *, progress: Callable[[int, int], None] | None = None) -> VerifyResult:
+def verify(build: Path) -> VerifyResult:
     """Read the whole build and compare it with its manifest, index, ledger and labels.
 
     Args:
         build: the build folder.
-        progress: called after each shard with the number of shards done and of all shards.
 
     Raises:
         UsageError: the folder is no build.
@@ -67,7 +66,7 @@ def verify(build: Path, *, progress: Callable[[int, int], None] | None = None) -
     except VerifyError as error:
         if not (build / MANIFEST).exists():
             raise
-        return VerifyResult((error.message,), 0, 0, 0)
+        return VerifyResult((error.message,), 0, 0)
     problems = list(_check_files(build, manifest))
     labels = _labels(build, problems)
     index = _table(build, INDEX_FILE, problems)
@@ -81,19 +80,15 @@ def verify(build: Path, *, progress: Callable[[int, int], None] | None = None) -
     rules = Rules.of(manifest, labels)
     rows = _rows_by_shard(index)
     counted = _Counted()
-    for number, shard in enumerate(manifest.shards, start=1):
-        found = _check_shard(build, shard, rows, rules, counted)
-        problems += _capped(shard.path, found)
-        if progress is not None:
-            progress(number, len(manifest.shards))
+    for shard in manifest.shards:
+        problems += _capped(shard.path, _check_shard(build, shard, rows, rules, counted))
     problems += _strays(build, manifest)
-    return VerifyResult(tuple(problems), len(manifest.shards), counted.samples, counted.bytes)
+    return VerifyResult(tuple(problems), len(manifest.shards), counted.samples)
 
 
 @dataclass
 class _Counted:
     samples: int = 0
-    bytes: int = 0
 
 
 def _check_files(build: Path, manifest: ManifestRecord) -> Iterator[str]:
@@ -126,10 +121,6 @@ def _labels(build: Path, problems: list[str]) -> LabelsRecord | None:
 
 
 def _table(build: Path, name: str, problems: list[str]) -> Any | None:
-    import pyarrow as pa
-
-    from sign_etl.schema.tables import INDEX, LEDGER, read_table
-
     try:
         return read_table(build / name, INDEX if name == INDEX_FILE else LEDGER)
     except FileNotFoundError:
@@ -146,8 +137,6 @@ def _rows_by_shard(index: Any | None) -> RowsOf | None:
     """A function from a shard's path to its rows in index order, read piece by piece."""
     if index is None:
         return None
-    from sign_etl.schema.tables import numbers
-
     paths = index["shard"].combine_chunks().dictionary_encode()
     codes = numbers(paths.indices)
     order = np.argsort(codes, kind="stable")
@@ -174,7 +163,6 @@ def _check_shard(
     yield from _check_bytes(path, shard.path, shard.size_bytes, shard.sha256)
     if not path.is_file() or rows is None:
         return
-    counted.bytes += path.stat().st_size
 
     def count() -> None:
         counted.samples += 1
@@ -194,10 +182,7 @@ def _strays(build: Path, manifest: ManifestRecord) -> Iterator[str]:
 
 
 def _capped(place: str, problems: Iterator[str]) -> Iterator[str]:
-    yield from islice(problems, PROBLEMS_A_PLACE)
-    more = sum(1 for _ in problems)
-    if more:
-        yield f"{place}: {more:,} more problems"
+    return capped(problems, PROBLEMS_A_PLACE, "more problems", place=place)
 
 
 def _why(error: OSError) -> str:

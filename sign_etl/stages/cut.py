@@ -11,6 +11,7 @@ from sign_etl.core.guard import Guard
 from sign_etl.core.store import Entry
 from sign_etl.schema.outcome import Reject
 from sign_etl.stages.item import Item
+from sign_etl.stages.lost import still_there
 from sign_etl.stages.setup import Setup
 
 
@@ -47,6 +48,8 @@ class CutStage(ABC):
             out = scratch / self.file
             facts = self._cut(item, out)
             if isinstance(facts, Reject):
+                assert item.source is not None
+                still_there(Path(item.source.path), scratch)
                 if facts.reason.from_bytes:
                     self._store.put(self.name, fingerprint, facts={}, reject=facts.to_json())
                 return item.rejected(facts)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +45,8 @@ class FetchStage:
         self._keep = config.keep_sources
         self._media = MediaFolder(Path(setup.media)) if setup.media else None
         self._fetcher = None if setup.media else _fetcher(config)
+        self._turns: dict[str, _Turn] = {}
+        self._counting = threading.Lock()
 
     def look(self, source: Source) -> SourceRef | None:
         """What the store knows of the source; its bytes may have been released since."""
@@ -57,7 +62,7 @@ class FetchStage:
             path = self._store.path(Blob(entry.facts["sha256"], entry.facts["size_bytes"]))
         if path is not None:
             return _reference(entry.facts, path, owned=False)
-        path = self._sources / entry.fingerprint / SOURCE_FILE
+        path = _place(self._sources, entry.fingerprint, source) / SOURCE_FILE
         return _reference(entry.facts, path, owned=True)
 
     def run(self, source: Source, stop: threading.Event) -> SourceRef | Reject:
@@ -74,8 +79,10 @@ class FetchStage:
         fingerprint = _fingerprint(source)
         assert fingerprint is not None
         # Not a scratch folder: what a killed run has downloaded is resumed by the next one.
-        folder = self._sources / fingerprint
-        with disk_errors(folder):
+        folder = _place(self._sources, fingerprint, source)
+        with self._turn(fingerprint), disk_errors(folder):
+            if (shared := self._shared(source, fingerprint, folder)) is not None:
+                return shared
             assert self._fetcher is not None
             fetched = self._fetcher.fetch(source, folder, stop=stop)
             if isinstance(fetched, Reject):
@@ -106,6 +113,40 @@ class FetchStage:
         if self._fetcher is not None:
             self._fetcher.close()
 
+    @contextmanager
+    def _turn(self, fingerprint: str) -> Iterator[None]:
+        """One download of an address at a time: sources with other ids may have the same one."""
+        with self._counting:
+            turn = self._turns.setdefault(fingerprint, _Turn())
+            turn.waiting += 1
+        try:
+            with turn.lock:
+                yield
+        finally:
+            with self._counting:
+                turn.waiting -= 1
+                if not turn.waiting:
+                    del self._turns[fingerprint]
+
+    def _shared(self, source: Source, fingerprint: str, folder: Path) -> SourceRef | None:
+        """The bytes of another source at the same address that is in hand; a name for each.
+
+        So each is released by its own last clip, and the file system counts.
+        """
+        twins = [path for path in self._sources.glob(f"{fingerprint}-*") if path != folder]
+        entry = self._store.get(self.name, fingerprint) if twins else None
+        if entry is None or _drift(source, entry.facts["sha256"]) is not None:
+            return None
+        path = folder / SOURCE_FILE
+        for twin in twins:
+            if _reference(entry.facts, twin / SOURCE_FILE, owned=True).present:
+                folder.mkdir(parents=True, exist_ok=True)
+                path.unlink(missing_ok=True)
+                with suppress(OSError):  # released meanwhile, or no links on such a disk
+                    os.link(twin / SOURCE_FILE, path)
+                    return _reference(entry.facts, path, owned=True)
+        return None
+
     def _run_local(self, media: MediaFolder, source: Source) -> SourceRef | Reject:
         fetched = media.fetch(source)
         if isinstance(fetched, Reject):
@@ -121,6 +162,14 @@ class FetchStage:
         if fingerprint is not None:
             self._store.put(self.name, fingerprint, facts=facts)
         return _reference(facts, fetched.path, owned=False)
+
+
+@dataclass(slots=True)
+class _Turn:
+    """Who downloads from an address, and how many are there for it."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    waiting: int = 0
 
 
 def _fetcher(config: FetchConfig) -> Fetcher:
@@ -146,7 +195,7 @@ def forget(setup: Setup, source: Source) -> int:
     if blob is not None:
         store.drop(blob)
     store.forget(StageName.FETCH.value, fingerprint)
-    shutil.rmtree(Path(setup.sources) / fingerprint, ignore_errors=True)
+    shutil.rmtree(_place(Path(setup.sources), fingerprint, source), ignore_errors=True)
     return int(kept)
 
 
@@ -173,6 +222,11 @@ def _drift(source: Source, sha256: str) -> Reject | None:
 
 def _fingerprint(source: Source) -> str | None:
     return digest(["fetch", VERSION, source.url]) if source.url else None
+
+
+def _place(sources: Path, fingerprint: str, source: Source) -> Path:
+    """The folder of a download: of two sources with one address each has its own."""
+    return sources / f"{fingerprint}-{digest([source.id])[:12]}"
 
 
 def _local_fingerprint(path: Path) -> str | None:

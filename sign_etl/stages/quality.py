@@ -20,6 +20,7 @@ from sign_etl.schema.layouts import Layout, layout
 from sign_etl.schema.outcome import Reason, Reject, StageName
 from sign_etl.schema.pipeline import QualityConfig
 from sign_etl.stages.item import Item
+from sign_etl.stages.lost import gone
 from sign_etl.stages.setup import Setup
 
 VERSION = "1"
@@ -178,7 +179,9 @@ def _jitter(keypoints: NDArray[np.float32], kind: Layout) -> float:
 
 
 def _load(store: Store, entry: Entry) -> NDArray[np.float32]:
-    keypoints: NDArray[np.float32] = np.load(
-        io.BytesIO(store.path(entry.blobs["keypoints"]).read_bytes()), allow_pickle=False
-    )
+    try:
+        data = store.path(entry.blobs["keypoints"]).read_bytes()
+    except FileNotFoundError:
+        raise gone() from None
+    keypoints: NDArray[np.float32] = np.load(io.BytesIO(data), allow_pickle=False)
     return keypoints

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,8 +74,7 @@ class BadSample:
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
-class SampleFacts:
+class SampleFacts(NamedTuple):
     """What a view knows about the sample whose bytes it gets.
 
     Attributes:

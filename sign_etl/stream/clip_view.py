@@ -60,9 +60,15 @@ class ClipView:
     ) -> None:
         sides = (size, size) if isinstance(size, int) else tuple(size)
         if len(sides) != 2 or min(sides) < 1:
-            raise ConfigError("`size` of the view is one number, or height and width")
+            raise ConfigError(
+                f"`size` of the view is one number, or height and width, not {list(sides)}",
+                hint="such as `size: 224`, or `size: [224, 224]`",
+            )
         if views < 1 or crops not in (1, 3):
-            raise ConfigError("`views` begin at 1 and `crops` are 1 or 3")
+            raise ConfigError(
+                f"`views` begin at 1 and `crops` are 1 or 3, not {views} and {crops}",
+                hint="such as `views: 2, crops: 3`",
+            )
         self.sampler, self.use, self.decoder = sampler, use, decoder
         self.size = (int(sides[0]), int(sides[1]))
         self.frame = Frame(self.size, resize, short or max(self.size), scaler)
@@ -222,5 +228,8 @@ def _norm(given: str | Mapping[str, Sequence[float]]) -> tuple[Any, Any]:
         return NORMS[named("normalisation", given, tuple(NORMS))]
     mean, std = (tuple(map(float, given.get(name, ()))) for name in ("mean", "std"))
     if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
-        raise ConfigError("`normalise` has a `mean` and a `std` of three numbers")
+        raise ConfigError(
+            f"`normalise` has a `mean` and a `std` above 0 of three numbers, not {mean} and {std}",
+            hint=f"choose one of {', '.join(NORMS)}, or give both",
+        )
     return mean, std

@@ -28,6 +28,7 @@ from sign_etl.stream.index import Index
 from sign_etl.stream.pictures import NORMS, named, resized
 from sign_etl.stream.pose_view import PoseView
 from sign_etl.stream.samplers import Sampler, sampler
+from sign_etl.stream.signer_crop import Square, cut
 from sign_etl.stream.transforms_pose import Mirror, Pose, Relayout
 from sign_etl.stream.video import MEMBER, Video
 
@@ -65,7 +66,10 @@ class CropView:
         use: Use = "train",
     ) -> None:
         if not 0 < share <= 1 or size < 8:
-            raise ConfigError("`share` is above 0 and at most 1, `size` begins at 8")
+            raise ConfigError(
+                f"`share` is above 0 and at most 1, `size` begins at 8, not {share:g} and {size}",
+                hint="such as `share: 0.1, size: 112`",
+            )
         self.pose, self.sampler, self.size, self.share, self.use = pose, sampler, size, share, use
         self.normalise = named("normalisation", normalise, tuple(NORMS))
         self.mean, self.std = NORMS[self.normalise]
@@ -227,12 +231,7 @@ def cut_square(
         side: in pixels of the picture.
         size: of what comes out.
     """
-    height, width = picture.shape[:2]
-    left, top = int(begin[0]), int(begin[1])
-    square = np.zeros((side, side, 3), np.uint8)
-    x0, y0, x1, y1 = max(0, left), max(0, top), min(width, left + side), min(height, top + side)
-    if x1 > x0 and y1 > y0:
-        square[y0 - top : y1 - top, x0 - left : x1 - left] = picture[y0:y1, x0:x1]
+    square = cut(picture, Square(int(begin[0]), int(begin[1]), side))
     return resized(square, (0, 0, side, side), size, size)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, NamedTuple
@@ -92,8 +92,7 @@ class SampleDataset:
         Raises:
             SampleError: it is damaged.
         """
-        key = self.index.column("key")[row].as_py()
-        return self._sample(int(row), key, 0)
+        return self._sample(next(self._facts([int(row)], self._texts["key"].take([row]))), 0)
 
     def __getitems__(self, entry: Entry) -> Fetched:
         """The samples of a micro-batch, damaged ones dropped."""
@@ -102,13 +101,12 @@ class SampleDataset:
         arrays: dict[str, list[NDArray[Any]]] = {}
         good: list[int] = []
         bad: list[BadSample] = []
-        keys = texts["key"]
-        for place, (row, visit) in enumerate(zip(rows, entry.visits.tolist(), strict=True)):
-            key = keys[place]
+        samples = zip(self._facts(rows, texts["key"]), entry.visits.tolist(), strict=True)
+        for place, (facts, visit) in enumerate(samples):
             try:
-                sample = self._sample(row, key, visit)
+                sample = self._sample(facts, visit)
             except SampleError as error:
-                bad.append(self._bad(row, key, error, entry.epoch))
+                bad.append(self._bad(facts, error, entry.epoch))
                 continue
             good.append(place)
             for name, array in sample.items():
@@ -118,35 +116,31 @@ class SampleDataset:
         ids = entry.ids[good] if bad else entry.ids
         return Fetched(entry, ids, arrays, texts, tuple(bad))
 
-    def _sample(self, row: int, key: str, visit: int) -> dict[str, NDArray[Any]]:
+    def _facts(self, rows: Sequence[int], keys: Sequence[str]) -> Iterator[SampleFacts]:
+        # Column by column: a number taken out of an array alone costs as much as a whole column.
         index = self.index
-        shard = int(index.shard[row])
-        source = int(index.shard_source[shard])
-        facts = SampleFacts(
-            id=row,
-            key=key,
-            source=source,
-            frames=int(index.frames[row]),
-            fps=float(index.fps[row]),
-            width=int(index.width[row]),
-            height=int(index.height[row]),
-        )
+        sources = index.shard_source[index.shard[rows]].tolist()
+        columns = (index.frames, index.fps, index.width, index.height)
+        return map(SampleFacts, rows, keys, sources, *(c[rows].tolist() for c in columns))
+
+    def _sample(self, facts: SampleFacts, visit: int) -> dict[str, NDArray[Any]]:
         sample: dict[str, NDArray[Any]] = {}
         for name, view in self.views.items():
-            wanted = self._members[name][source]
-            read = partial(self._read, row, source, index.shards[shard], visit)
+            wanted = self._members[name][facts.source]
+            read = partial(self._read, facts, visit)
             data = read(wanted) if isinstance(wanted, str) else tuple(map(read, wanted))
-            made = view.read(data, facts, SampleRng(self.seed, visit, key, name))
+            made = view.read(data, facts, SampleRng(self.seed, visit, facts.key, name))
             sample |= made if isinstance(made, Mapping) else {name: made}
         return sample
 
-    def _read(self, row: int, source: int, shard: str, visit: int, member: str) -> bytes:
-        columns = self.index.members.get(member)
+    def _read(self, facts: SampleFacts, visit: int, member: str) -> bytes:
+        columns, row = self.index.members.get(member), facts.id
         size = -1 if columns is None else int(columns.size_bytes[row])
         if columns is None or size < 0:
             raise SampleError("missing", member)
+        shard = self.index.shards[self.index.shard[row]]
         try:
-            data = self.storage.read(source, shard, int(columns.offset[row]), size)
+            data = self.storage.read(facts.source, shard, int(columns.offset[row]), size)
         except VerifyError:
             raise SampleError("truncated", member) from None
         if self.check == "always" or (self.check == "first" and visit == 0):
@@ -155,12 +149,11 @@ class SampleDataset:
                 raise SampleError("crc", member)
         return data
 
-    def _bad(self, row: int, key: str, error: SampleError, epoch: int) -> BadSample:
-        shard = int(self.index.shard[row])
+    def _bad(self, facts: SampleFacts, error: SampleError, epoch: int) -> BadSample:
         return BadSample(
-            build=self.index.sources[int(self.index.shard_source[shard])].name,
-            shard=self.index.shards[shard],
-            key=key,
+            build=self.index.sources[facts.source].name,
+            shard=self.index.shards[self.index.shard[facts.id]],
+            key=facts.key,
             ext=error.ext,
             error=error.error,
             epoch=epoch,

@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sign_etl.core.errors import ConfigError, VerifyError, near_miss
+from sign_etl.reader.sample import NPY
 from sign_etl.schema.feature_set import FEATURES, feature_member, is_features
 from sign_etl.stream.base import RngMaker, SampleError, SampleFacts, Use
 from sign_etl.stream.index import Index
 from sign_etl.stream.npy import decode_npy
 from sign_etl.stream.samplers import Sampler, sampler
 from sign_etl.stream.storage import Storage
-
-NPY = ".npy"
 
 
 class FeatView:

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from sign_etl.core.canonical import canonical_json, digest
 from sign_etl.core.errors import UsageError
+from sign_etl.reader.manifest import MANIFEST
 from sign_etl.schema.labels import normal_labels
 from sign_etl.schema.tables import INDEX, write_table
 from sign_etl.stream.sources import SIDECAR, Source
@@ -78,12 +79,13 @@ def index_folder(folder: Path, *, dots: Dots = "auto", checksums: bool = False) 
     """
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}", hint="give the folder with the tars")
-    if (folder / "manifest.json").is_file():
+    if (folder / MANIFEST).is_file():
         raise UsageError(f"{folder} is a build: it has an index", hint="train on it as it is")
     paths = sorted(path for path in folder.rglob("*.tar") if path.is_file())
     if not paths:
         packed = next((p for p in folder.rglob("*.tar.*") if p.is_file()), None)
-        hint = f"unpack {packed.name} first: offsets need plain tars" if packed else None
+        plain = "name the folder that holds the .tar files"
+        hint = f"unpack {packed.name} first: offsets need plain tars" if packed else plain
         raise UsageError(f"{folder} has no tars", hint=hint)
     scans = [scan_shard(folder, path, dots=dots, checksums=checksums) for path in paths]
     samples = [sample for scan in scans for sample in scan.samples]

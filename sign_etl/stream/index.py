@@ -23,6 +23,8 @@ from sign_etl.stream.base import Filters, MemberNames
 from sign_etl.stream.shots import few_of_each
 from sign_etl.stream.sources import Source, open_source
 
+_INDEX_HINT = "`sign-etl verify` checks a build; for tars of others run `sign-etl index` again"
+_WEIGHT, _WEIGHT_HINT = "a `weight` of the annotations", "write numbers from 0 on, and build again"
 TEXT_COLUMNS = ("key", "split", "label", "text", "gloss", "language", "signer")
 
 
@@ -59,8 +61,9 @@ class TextColumn:
         """The strings of some rows."""
         if self.blank:
             return [""] * len(rows)
-        ends, data = self.ends, self.data
-        return [data[ends[row] : ends[row + 1]].tobytes().decode() for row in rows]
+        wanted, data = np.asarray(rows, np.int64), self.data.data
+        begins, ends = self.ends[wanted].tolist(), self.ends[wanted + 1].tolist()
+        return [str(data[a:b], "utf-8") for a, b in zip(begins, ends, strict=True)]
 
     @classmethod
     def of(cls, column: Any) -> TextColumn:
@@ -212,7 +215,7 @@ def open_index(
         paths = list(source.shard_sizes)
         found = pc.index_in(table["shard"], value_set=pa.array(paths, pa.string()))
         if found.null_count:
-            raise UsageError(f"the index of {source.name} names a shard that the build has not")
+            raise UsageError(f"{source.name}: a shard of its index is missing", hint=_INDEX_HINT)
         shard_columns.append(numbers(found.cast(pa.int32())) + len(shards))
         ids = numbers(pc.fill_null(table["label_id"], -1).cast(pa.int32()))
         label_columns.append(maps[number][ids])  # the last place stands for -1
@@ -260,10 +263,10 @@ def _weights(tables: Sequence[Any]) -> NDArray[np.float32]:
         try:
             columns.append(numbers(filled.cast(pa.float32())))
         except pa.ArrowInvalid:
-            raise ConfigError("a `weight` of the annotations is no number") from None
+            raise ConfigError(f"{_WEIGHT} is no number", hint=_WEIGHT_HINT) from None
     weights = np.concatenate(columns)
-    if not (np.isfinite(weights) & (weights >= 0)).all():
-        raise ConfigError("a `weight` of the annotations is negative or not finite")
+    if len(odd := weights[~(np.isfinite(weights) & (weights >= 0))]):
+        raise ConfigError(f"{_WEIGHT} is {odd[0]:g}", hint=_WEIGHT_HINT)
     return weights
 
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sign_etl.core.errors import ConfigError
+from sign_etl.schema.tables import numbers
 from sign_etl.stream.base import Filters, View
 from sign_etl.stream.cursor import Cursor, ResumeError
 from sign_etl.stream.dataset import Check
@@ -52,7 +55,10 @@ class Stream:
         check: Check = "first",
     ) -> None:
         if not views:
-            raise ConfigError("a stream reads at least one view")
+            raise ConfigError(
+                "a stream reads at least one view, none is given",
+                hint='such as views={"pose": PoseView()}',
+            )
         self.index = index
         self.views = dict(views)
         self.batching = batching
@@ -114,8 +120,7 @@ class Stream:
             return cursor.epoch, 0
         raise ResumeError(
             what,
-            hint="restore build, filters, batching, seed and quarantine.jsonl, "
-            "or allow the plan to change: the epoch then begins anew",
+            hint="restore build, filters, batching, seed and quarantine.jsonl, or start a new run",
         )
 
     def loader(
@@ -139,11 +144,6 @@ class Stream:
     def _without(self, left_out: frozenset[tuple[str, str, str]]) -> NDArray[np.int64]:
         if not left_out:
             return self.rows
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        from sign_etl.schema.tables import numbers
-
         keys = pa.array(sorted({key for _, _, key in left_out}), pa.string())
         suspects = np.flatnonzero(
             numbers(pc.is_in(self.index.column("key"), value_set=keys).cast(pa.uint8()))

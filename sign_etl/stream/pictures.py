@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sign_etl.core.errors import ConfigError, near_miss
+from sign_etl.core.errors import ConfigError, near_or_all
 
 Resize = Literal["short-side", "stretch", "letterbox"]
 """`short-side`: to `short`, then cut in the middle; `stretch`: the sides are not kept in their
@@ -45,8 +45,7 @@ def named(kind: str, name: str, known: Sequence[str]) -> str:
         ConfigError: it is not.
     """
     if name not in known:
-        hint = near_miss(name, tuple(known)) or f"known are: {', '.join(known)}"
-        raise ConfigError(f"unknown {kind} `{name}`", hint=hint)
+        raise ConfigError(f"unknown {kind} `{name}`", hint=near_or_all(name, known))
     return name
 
 

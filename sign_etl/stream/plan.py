@@ -70,15 +70,16 @@ class Batching:
     def __post_init__(self) -> None:
         least = dict.fromkeys(_FROM_ONE, 1)
         for name in ("frames", "quadratic", "classes", "epoch_samples", "band", *least):
-            if getattr(self, name) < least.get(name, 0):
-                raise ConfigError(f"`{name}` of the batching begins at {least.get(name, 0)}")
+            value, first = getattr(self, name), least.get(name, 0)
+            if value < first:
+                wrong = f"`{name}` of the batching begins at {first}, not at {value}"
+                raise ConfigError(wrong, hint=f"set it to {first} or more, or leave it out")
         if not self.temperature > 0:
-            raise ConfigError("`temperature` of the batching is above 0")
+            wrong = f"`temperature` of the batching is above 0, not {self.temperature:g}"
+            raise ConfigError(wrong, hint="1 takes builds by their sizes, a large one all alike")
         if self.classes and self.samples // self.classes < 2:
-            raise ConfigError(
-                f"batches of {self.samples} samples hold no two of each of {self.classes} classes",
-                hint="`samples` is at least twice `classes`",
-            )
+            wrong = f"batches of {self.samples} samples hold no two of {self.classes} classes each"
+            raise ConfigError(wrong, hint="`samples` is at least twice `classes`")
 
 
 @dataclass(frozen=True, slots=True)

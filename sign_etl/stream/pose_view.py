@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from sign_etl.core.errors import ConfigError, near_miss
+from sign_etl.core.errors import ConfigError, near_or_all
+from sign_etl.reader.sample import NPY
 from sign_etl.schema.layouts import Layout, layout
 from sign_etl.stream.base import RngMaker, SampleError, SampleFacts, Use, recipe_name
 from sign_etl.stream.index import Index
@@ -17,7 +18,6 @@ from sign_etl.stream.npy import decode_npy
 from sign_etl.stream.sources import Source
 from sign_etl.stream.transforms_pose import Pose, PoseTransform, Relayout, transforms
 
-NPY = ".npy"
 Steps: TypeAlias = Sequence[Mapping[str, Any]]
 """Transforms with their options, as a recipe lists them."""
 
@@ -166,12 +166,14 @@ class PoseView:
         arrays = {_backend(name): name for name in sorted(source.array_shapes)}
         known = {name: f"{name}{NPY}" for name in source.layouts} or arrays
         if not known:
-            raise ConfigError(f"{source.name} has no keypoints")
+            raise ConfigError(
+                f"{source.name} has no keypoints",
+                hint="build it with a pose backend (`sign-etl pose list`), or take the view `clip`",
+            )
         if self.backend is None:
             return next(iter(known.values()))
         if self.backend not in known:
-            names = tuple(known)
-            hint = near_miss(self.backend, names) or f"it has {', '.join(names)}"
+            hint = near_or_all(self.backend, known, "it has")
             raise ConfigError(f"{source.name} has no keypoints of `{self.backend}`", hint=hint)
         return known[self.backend]
 

@@ -42,7 +42,11 @@ class RandAugment(Step):
 
     def __post_init__(self) -> None:
         if not 0 <= self.magnitude <= MOST or self.layers < 1:
-            raise ConfigError("`magnitude` is from 0 to 10, and `layers` begin at 1")
+            raise ConfigError(
+                f"`magnitude` is from 0 to {MOST:g} and `layers` begin at 1, "
+                f"not {self.magnitude:g} and {self.layers}",
+                hint="such as `magnitude: 7, layers: 4`",
+            )
 
     def __call__(self, clip: Clip, rng: RngMaker) -> Clip:
         """See `ClipTransform`."""

@@ -10,13 +10,13 @@ from sign_etl.core.canonical import sha256_bytes
 from sign_etl.core.errors import MissingExtraError, UsageError
 from sign_etl.core.files import write_bytes
 from sign_etl.core.places import cache_folder
+from sign_etl.core.remote import EXTRAS
 from sign_etl.reader.manifest import MANIFEST
 from sign_etl.reader.tables import INDEX_FILE, LABELS_FILE
 from sign_etl.stream.cache import ShardCache
 from sign_etl.stream.sources import SIDECAR, Source
 
 _TABLES = (MANIFEST, INDEX_FILE, LABELS_FILE)
-_EXTRAS = {"s3": "s3", "s3a": "s3"}
 
 
 def fetch_tables(url: str, cache: Path | None = None) -> Path:
@@ -35,8 +35,7 @@ def fetch_tables(url: str, cache: Path | None = None) -> Path:
         UsageError: there is no such data set.
         MissingExtraError: the address needs a package that is not installed.
     """
-    files = _file_system(url)
-    base = files._strip_protocol(url)
+    files, base = _file_system(url)
     folder = (cache or cache_folder() / "shards") / sha256_bytes(url.encode())[:16]
     for names in (_TABLES, (SIDECAR,)):
         try:
@@ -74,18 +73,20 @@ class Download:
 
     def __call__(self, path: str, target: Path) -> None:
         """Copy `path` to `target`."""
-        files = _file_system(self.url)
-        files.get_file(f"{files._strip_protocol(self.url)}/{path}", str(target))
+        files, base = _file_system(self.url)
+        files.get_file(f"{base}/{path}", str(target))
 
 
-def _file_system(url: str) -> Any:
+def _file_system(url: str) -> tuple[Any, str]:
+    """The file system of an address, and what it calls the folder there."""
     import fsspec
 
     scheme = urlsplit(url).scheme
     try:
-        return fsspec.filesystem(scheme)
+        files, base = fsspec.core.url_to_fs(url)
+        return files, str(base)
     except ImportError:
-        raise MissingExtraError(f"`{url}`", _EXTRAS.get(scheme, scheme)) from None
+        raise MissingExtraError(f"`{url}`", EXTRAS.get(scheme, scheme)) from None
     except ValueError:
         raise UsageError(
             f"`{scheme}` is no kind of address that fsspec knows", hint="such as s3://BUCKET/FOLDER"

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from sign_etl.core.errors import ConfigError
 from sign_etl.core.registry import Registry
-from sign_etl.stream.base import RngMaker
+from sign_etl.stream.base import RngMaker, by_name
 from sign_etl.stream.transforms_time import Method, Temporal
 
 Numbers = NDArray[np.int64]
@@ -236,14 +236,4 @@ def sampler(settings: Mapping[str, Any]) -> Sampler:
     Raises:
         ConfigError: there is none of this name, or it has no such option.
     """
-    options = dict(settings)
-    name = options.pop("name", None)
-    if not isinstance(name, str):
-        raise ConfigError(
-            "the sampler has no `name`", hint=f"known are {', '.join(SAMPLERS.names())}"
-        )
-    make = SAMPLERS.get(name)
-    try:
-        return make(**options)
-    except TypeError as error:
-        raise ConfigError(f"sampler `{name}`: {error}") from None
+    return by_name(SAMPLERS, settings)

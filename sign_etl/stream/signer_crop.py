@@ -14,20 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sign_etl.core.errors import ConfigError, near_miss
+from sign_etl.reader.sample import NPY
 from sign_etl.schema.layouts import layout
 from sign_etl.stream.base import SampleError, SampleFacts
 from sign_etl.stream.index import Index
+from sign_etl.stream.made import made
 from sign_etl.stream.npy import decode_npy
 from sign_etl.stream.sources import Source
-
-NPY = ".npy"
 
 LEAST = 16
 """Side of the smallest square in pixels."""
 
 
 class Square(NamedTuple):
-    """Where the signer is.
+    """A square part of a picture.
 
     Attributes:
         left: in pixels of the source, may be below 0.
@@ -56,7 +56,11 @@ class SignerCrop:
         self, backend: str | None = None, margin: float = 0.15, score: float = 0.3
     ) -> None:
         if not 0 <= margin <= 2 or not 0 <= score < 1:
-            raise ConfigError("`signer`: `margin` is from 0 to 2, `score` from 0 to below 1")
+            raise ConfigError(
+                "`signer`: `margin` is from 0 to 2, `score` from 0 to below 1, "
+                f"not {margin:g} and {score:g}",
+                hint="such as `signer: {margin: 0.15, score: 0.3}`",
+            )
         self.backend, self.margin, self.score = backend, float(margin), float(score)
         self._backends: tuple[str, ...] = ()
         self._shapes: tuple[tuple[int, int], ...] = ()
@@ -70,10 +74,7 @@ class SignerCrop:
         """
         if isinstance(given, bool):
             return cls() if given else None
-        try:
-            return cls(**given)
-        except TypeError as error:
-            raise ConfigError(f"`signer` of the view: {error}") from None
+        return made("`signer` of the view", cls, given)
 
     def policy(self) -> dict[str, Any]:
         """All settings."""

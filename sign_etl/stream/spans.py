@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from sign_etl.core.errors import ConfigError
 from sign_etl.stream.index import Index
+from sign_etl.stream.made import made
 from sign_etl.stream.sources import open_source
 
 SPAN = "span"
@@ -55,10 +56,7 @@ class SpanColumns:
         """
         if isinstance(given, bool):
             return cls() if given else None
-        try:
-            return cls(**given)
-        except TypeError as error:
-            raise ConfigError(f"`spans` of the view: {error}") from None
+        return made("`spans` of the view", cls, given)
 
     def policy(self) -> dict[str, Any]:
         """All settings."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sign_etl.core.errors import ConfigError
 from sign_etl.core.registry import Registry
-from sign_etl.stream.base import RngMaker, recipe_name
+from sign_etl.stream.base import RngMaker, by_name, recipe_name
 from sign_etl.stream.pictures import Box
 from sign_etl.stream.transforms_time import SpeedRange
 
@@ -127,7 +127,10 @@ class MultiScaleCrop(Step):
     def __post_init__(self) -> None:
         object.__setattr__(self, "scales", tuple(self.scales))
         if not self.scales or not all(0 < scale <= 1 for scale in self.scales):
-            raise ConfigError("`scales` are above 0 and at most 1")
+            raise ConfigError(
+                f"`scales` are above 0 and at most 1, not {list(self.scales)}",
+                hint="such as `scales: [1, 0.875, 0.75]`",
+            )
 
     def prepare(self, look: Look, rng: RngMaker) -> Look:
         """See `ClipTransform`."""
@@ -161,7 +164,10 @@ class RandomResizedCrop(Step):
         for name in ("scale", "ratio"):
             low, high = getattr(self, name)
             if not 0 < low <= high:
-                raise ConfigError(f"`{name}` is two numbers above 0, the least first")
+                raise ConfigError(
+                    f"`{name}` is two numbers above 0, the least first, not {low:g} and {high:g}",
+                    hint=f"such as `{name}: [0.5, 1]`",
+                )
             object.__setattr__(self, name, (low, high))
 
     def prepare(self, look: Look, rng: RngMaker) -> Look:
@@ -237,13 +243,4 @@ def clip_transforms(settings: Sequence[Mapping[str, Any]]) -> tuple[ClipTransfor
     Raises:
         ConfigError: an unknown name or option.
     """
-    made = []
-    for each in settings:
-        options = dict(each)
-        name = str(options.pop("name", ""))
-        make = CLIP_TRANSFORMS.get(name)
-        try:
-            made.append(make(**options))
-        except TypeError as error:
-            raise ConfigError(f"clip transform `{name}`: {error}") from None
-    return tuple(made)
+    return tuple(by_name(CLIP_TRANSFORMS, each) for each in settings)

@@ -6,18 +6,18 @@ transform gives the same in any worker and on any rank.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sign_etl.core.errors import ConfigError
+from sign_etl.core.errors import ConfigError, near_or_all
 from sign_etl.core.registry import Registry
 from sign_etl.schema.conversions import convert, mirrored
 from sign_etl.schema.layouts import Layout, layout
-from sign_etl.stream.base import RngMaker
+from sign_etl.stream.base import RngMaker, by_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,27 +83,16 @@ def transform(name: str, **options: Any) -> PoseTransform:
     Raises:
         ConfigError: there is none, or it has no such option.
     """
-    make = TRANSFORMS.get(name)
-    try:
-        return make(**options)
-    except TypeError as error:
-        raise ConfigError(f"pose transform `{name}`: {error}") from None
+    return by_name(TRANSFORMS, {"name": name, **options})
 
 
-def transforms(settings: list[Mapping[str, Any]]) -> tuple[PoseTransform, ...]:
+def transforms(settings: Sequence[Mapping[str, Any]]) -> tuple[PoseTransform, ...]:
     """Transforms as a recipe lists them: `{name: temporal, method: linspace, frames: 64}`.
 
     Raises:
         ConfigError: an unknown name or option.
     """
-    made = []
-    for each in settings:
-        options = dict(each)
-        name = options.pop("name", None)
-        if not isinstance(name, str):
-            raise ConfigError("a pose transform has no `name`")
-        made.append(transform(name, **options))
-    return tuple(made)
+    return tuple(by_name(TRANSFORMS, each) for each in settings)
 
 
 class _KeepsTime:
@@ -197,7 +186,10 @@ class DropPoints(_KeepsTime):
             allowed = np.zeros(pose.layout.size, bool)
             for part in self.parts:
                 if part not in pose.layout.parts:
-                    raise ConfigError(f"layout `{pose.layout.name}` has no part `{part}`")
+                    raise ConfigError(
+                        f"layout `{pose.layout.name}` has no part `{part}`",
+                        hint=near_or_all(part, pose.layout.parts, "it has"),
+                    )
                 allowed[list(pose.layout.parts[part])] = True
             gone &= allowed
         return pose.with_keypoints(_without(pose.keypoints, np.s_[:, gone]))
@@ -233,4 +225,6 @@ def _without(keypoints: NDArray[np.float32], where: Any) -> NDArray[np.float32]:
 
 def _check_share(name: str, value: float) -> None:
     if not 0 <= value <= 1:
-        raise ConfigError(f"`{name}` is a number from 0 to 1, not {value:g}")
+        raise ConfigError(
+            f"`{name}` is a number from 0 to 1, not {value:g}", hint=f"such as `{name}: 0.5`"
+        )

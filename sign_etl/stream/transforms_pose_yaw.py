@@ -49,9 +49,15 @@ class RotateYaw:
 
     def __post_init__(self) -> None:
         if not 0 <= self.degrees <= 90:
-            raise ConfigError(f"`degrees` is a number from 0 to 90, not {self.degrees:g}")
+            raise ConfigError(
+                f"`degrees` is a number from 0 to 90, not {self.degrees:g}",
+                hint="such as `degrees: 45`, the largest angle to either side",
+            )
         if not 0 <= self.probability <= 1:
-            raise ConfigError(f"`probability` is a number from 0 to 1, not {self.probability:g}")
+            raise ConfigError(
+                f"`probability` is a number from 0 to 1, not {self.probability:g}",
+                hint="such as `probability: 0.5`",
+            )
 
     def __call__(self, pose: Pose, rng: RngMaker) -> Pose:
         """The turned pose.

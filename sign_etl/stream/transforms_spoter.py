@@ -44,8 +44,12 @@ class SpoterAugment:
 
     def __post_init__(self) -> None:
         for name in ("probability", "shear", "squeeze", "joint_probability"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"`{name}` of `spoter-augment` is a number from 0 to 1")
+            value = getattr(self, name)
+            if not 0 <= value <= 1:
+                raise ConfigError(
+                    f"`{name}` of `spoter-augment` is a number from 0 to 1, not {value:g}",
+                    hint=f"such as `{name}: 0.1`",
+                )
 
     def __call__(self, pose: Pose, rng: RngMaker) -> Pose:
         """The changed pose; scores and depth stay."""

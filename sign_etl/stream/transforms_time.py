@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from sign_etl.core.errors import ConfigError, near_miss
+from sign_etl.core.errors import ConfigError, near_or_all
 from sign_etl.stream.base import RngMaker
 from sign_etl.stream.transforms_pose import Pose
 
@@ -44,10 +44,14 @@ class Temporal:
     def __post_init__(self) -> None:
         known = get_args(Method)
         if self.method not in known:
-            hint = near_miss(self.method, known) or f"known are: {', '.join(known)}"
+            hint = near_or_all(self.method, known)
             raise ConfigError(f"unknown temporal method `{self.method}`", hint=hint)
         if self.stride < 1 or self.frames < (0 if self.method == "stride" else 1):
-            raise ConfigError(f"temporal method `{self.method}`: frames and stride begin at 1")
+            raise ConfigError(
+                f"temporal method `{self.method}`: frames and stride begin at 1, "
+                f"not at {self.frames} and {self.stride}",
+                hint="such as `frames: 64, stride: 1`",
+            )
 
     def __call__(self, pose: Pose, rng: RngMaker) -> Pose:
         """The pose at the chosen frames."""
@@ -109,7 +113,11 @@ class SpeedRange:
 
     def __post_init__(self) -> None:
         if not 0 < self.slowest <= self.fastest:
-            raise ConfigError("`slowest` is above 0 and not above `fastest`")
+            raise ConfigError(
+                f"`slowest` is above 0 and not above `fastest`, "
+                f"not {self.slowest:g} and {self.fastest:g}",
+                hint="such as `slowest: 0.8, fastest: 1.25`",
+            )
 
     def factor(self, rng: RngMaker) -> float | None:
         """A drawn factor; None where nothing is to change."""
@@ -152,7 +160,11 @@ class TimeWarp:
 
     def __post_init__(self) -> None:
         if not 0 <= self.strength < 0.5 or self.knots < 1:
-            raise ConfigError("`strength` is below 0.5 and `knots` begin at 1")
+            raise ConfigError(
+                f"`strength` is below 0.5 and `knots` begin at 1, "
+                f"not {self.strength:g} and {self.knots}",
+                hint="such as `strength: 0.4, knots: 3`",
+            )
 
     def __call__(self, pose: Pose, rng: RngMaker) -> Pose:
         """The pose at uneven times, linear between frames."""

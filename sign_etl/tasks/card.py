@@ -104,7 +104,8 @@ def _begin(config: dict[str, Any]) -> str:
     brought = [
         f"{what} `{config['model'][key]}`"
         for key, what in BROUGHT.items()
-        if config["model"].get(key) and not config["model"].get(f"random_{key}")
+        if config["model"].get(key, "random") != "random"
+        and not config["model"].get(f"random_{key}")
     ]
     if source is None:
         return f"{', '.join(brought)}, under their own licences" if brought else "random"
@@ -119,7 +120,8 @@ def _results(run: Path) -> list[str]:
     lines: list[str] = []
     for path in sorted((run / RESULTS).glob("*/metrics.json")):
         found = read_json(path)
-        lines += [f"## Results on `{found['split']}`, {found['clips']:,} clips", ""]
+        damaged = f" and {found['damaged']:,} damaged" if found.get("damaged") else ""
+        lines += [f"## Results on `{found['split']}`, {found['clips']:,} clips{damaged}", ""]
         several = path.parent / SPREAD
         if several.is_file():
             lines += _spread(found["metrics"], read_json(several))

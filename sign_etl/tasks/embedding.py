@@ -71,7 +71,9 @@ def embed(trained: Trained, splits: Sequence[str] = (), *, logits: bool = False)
         raise UsageError("no build given", hint="name one with --data")
     output = output_of(trained)
     if logits and output == "embedding":
-        raise ConfigError(f"the task `{trained.config.task.name}` has no class scores")
+        raise ConfigError(
+            f"the task `{trained.config.task.name}` has no class scores", hint="leave --logits out"
+        )
     filters = Filters(splits=tuple(splits), min_frames=trained.config.data.min_frames)
     reading = cast(Task, _Reading(trained.task, output))
     accelerator = Accelerator()

@@ -43,7 +43,10 @@ def initialise(model: nn.Module, init: InitConfig, say: Callable[[str], None]) -
             hint="sizes and positions of both recipes must be the same",
         )
     if not taken:
-        raise ConfigError("`init.run`: none of its weights fits this model")
+        raise ConfigError(
+            f"`init.run`: none of its weights fits this model, {init.run}",
+            hint="name a run of the same `model.name` and sizes",
+        )
     model.load_state_dict(taken, strict=False)
     say(f"took {len(taken)} of {len(wanted)} tensors from {init.run}")
 
@@ -61,5 +64,8 @@ def _read_published(path: Path) -> Mapping[str, torch.Tensor]:
         loaded.get("state_dict", loaded.get("model", loaded)) if isinstance(loaded, dict) else None
     )
     if not isinstance(inner, dict) or not all(torch.is_tensor(v) for v in inner.values()):
-        raise ConfigError(f"{path.name}: no state dict of tensors")
+        raise ConfigError(
+            f"{path.name}: no state dict of tensors",
+            hint="`torch.save(model.state_dict(), FILE)` writes one",
+        )
     return inner

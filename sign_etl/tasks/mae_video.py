@@ -24,7 +24,7 @@ from sign_etl.models.clips import of_length
 from sign_etl.models.video_mae import CHANNELS, VideoMaeOptions
 from sign_etl.schema.pipeline import Settings
 from sign_etl.stream.base import Batch, SampleRng
-from sign_etl.tasks.base import DataFacts, Losses, ModelTask, Rows, Task
+from sign_etl.tasks.base import DataFacts, Exportable, Losses, ModelTask, Rows, Task
 
 FIXED_VISIT = 0
 """Evaluations always hide the same."""
@@ -62,6 +62,17 @@ class MaeVideo(ModelTask):
     def metrics(self, rows: Rows, gallery: Rows | None = None) -> dict[str, float]:
         """`error`: mean square over hidden tubes; a grey picture would have nearly 1."""
         return {"error": float(rows["error"].mean())}
+
+    def export(self, model: nn.Module) -> Exportable:
+        """Refused: nobody has a use for drawings of what was hidden from the model.
+
+        Raises:
+            ConfigError: always.
+        """
+        raise ConfigError(
+            "a model of the task `mae-video` draws what is hidden from it, and names nothing",
+            hint="fine-tune from it (`init.run`), and export that run",
+        )
 
     def _errors(self, model: nn.Module, batch: Batch, visit: int) -> Tensor:
         net = self.net

@@ -2,7 +2,7 @@
 
 The loss is the batch-all triplet loss of the embedding form of SPOTER (Euclidean, margin 1), or
 the one with the hardest triplet of each clip. Batches hold P classes with K clips of each
-(`batch.classes`, `batch.per_class`).
+(`batch.classes` is P, and `batch.samples` P times K).
 """
 
 from __future__ import annotations

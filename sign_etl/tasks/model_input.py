@@ -89,4 +89,7 @@ def example_of(given: Inputs, frames: int = 32) -> tuple[str, Tensor, int]:
         return "frames", torch.zeros(1, frames, 3, given.height, given.width), frames
     if isinstance(given, Features):
         return "features", torch.zeros(1, frames, given.size), frames
-    raise ConfigError("a model on crops has no one input, so it cannot be exported")
+    raise ConfigError(
+        "a model on crops has no one input, so it cannot be exported",
+        hint="take a run whose `data.view.name` is pose, clip or feat",
+    )

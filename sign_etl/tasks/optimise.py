@@ -37,7 +37,7 @@ def parameter_groups(
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in trained:
         lr = config.lr * config.layer_decay ** (top - depth(name))
-        free = parameter.squeeze().dim() < 2 or "position" in name
+        free = sum(side > 1 for side in parameter.shape) < 2 or "position" in name
         groups.setdefault((lr, 0.0 if free else config.weight_decay), []).append(parameter)
     return [
         {"params": parameters, "lr": lr, "base_lr": lr, "weight_decay": decay}

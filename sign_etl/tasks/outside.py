@@ -78,7 +78,11 @@ def outside(trained: Trained, input: Input, source: str | None = None) -> Outsid
             trained.inputs.frames, TURNS,
         )  # fmt: skip
     if list(face.example) != ["points", "mask"]:
-        raise ConfigError(f"a model of the task `{trained.config.task.name}` cannot be exported")
+        raise ConfigError(
+            f"a model of the task `{trained.config.task.name}` on the view "
+            f"`{trained.config.data.view.name}` cannot be exported",
+            hint="take a run of the task `islr` or `metric` on the view `pose` or `clip`",
+        )
     face.module.eval()
     output_shapes(face)
     longest = _longest(trained.model)
@@ -136,7 +140,10 @@ def _with_keypoints(
 
 
 def _no_draw() -> Any:
-    raise ConfigError("a step of the preprocessing draws lots")
+    raise ConfigError(
+        "a step of the preprocessing draws lots, so it cannot be part of a graph",
+        hint="export with --input clip, which takes points that are normalised already",
+    )
 
 
 def _source_layout(trained: Trained) -> str:
@@ -164,7 +171,10 @@ def output_shapes(face: Exportable) -> list[tuple[int, ...]]:
         with torch.no_grad():
             return [tuple(each.shape) for each in parts(face.module(*face.example.values()))]
     except TypeError:
-        raise ConfigError("the model takes more than points and a mask, so it stays here") from None
+        raise ConfigError(
+            "the model takes more than points and a mask, so it cannot be exported",
+            hint="take a run of the task `islr` or `metric`; this one: `sign-etl evaluate`",
+        ) from None
 
 
 def _longest(model: nn.Module) -> int:

@@ -121,12 +121,15 @@ def _of_file(what: Path, choices: Choices) -> Recogniser:
     except ImportError:
         raise MissingExtraError("running ONNX files", "export") from None
     if not what.is_file():
-        raise UsageError(f"{what}: no such file")
+        raise UsageError(
+            f"{what}: no such file", hint="name a run folder, or what `sign-etl export-model` wrote"
+        )
     try:
         session = onnxruntime.InferenceSession(str(what), providers=["CPUExecutionProvider"])
     except Exception as error:
         raise ConfigError(
-            f"{what.name}: no model that ONNX Runtime can open", hint=type(error).__name__
+            f"{what.name}: no model that ONNX Runtime can open ({type(error).__name__})",
+            hint="write it anew with `sign-etl export-model`, or pip install --upgrade onnxruntime",
         ) from error
     entry, out = session.get_inputs()[0], session.get_outputs()[0]
     arrange, frames, size, policy = _shape(list(entry.shape), choices, what.name)
@@ -220,7 +223,10 @@ def read_labels(path: Path) -> tuple[str, ...]:
     if not path.is_file():
         raise UsageError(f"{path}: no such file", hint="--labels names a list of class names")
     text = path.read_text("utf-8-sig")
-    wrong = ConfigError(f"{path.name}: no list of class names, or ids have gaps")
+    wrong = ConfigError(
+        f"{path.name}: no list of class names, or ids have gaps",
+        hint="write one name a line, or `ID TAB NAME` with ids from 0 on",
+    )
     if path.suffix == ".json":
         try:
             loaded = json.loads(text)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
-from sign_etl.core.errors import UsageError, VerifyError
+from sign_etl.core.errors import ConfigError, UsageError, VerifyError
 from sign_etl.core.files import write_bytes, write_json
-from sign_etl.schema.training import TrainConfig
+from sign_etl.schema.document import read_document
+from sign_etl.schema.training import TrainConfig, parse_training
 from sign_etl.tasks.checkpoint import BUILD, CONFIG, checkpoints, read_json
 
 
@@ -38,7 +40,32 @@ def hold_run(run: Path, *, alone: bool) -> Iterator[None]:
             raise UsageError(
                 f"another process trains in {run}", hint="wait for it, or give another --out"
             ) from None
+        with _kept_from_children(file):
+            yield
+
+
+_held: list[IO[bytes]] = []
+
+
+@contextmanager
+def _kept_from_children(file: IO[bytes]) -> Iterator[None]:
+    """Forked processes close `file`, so that its lock ends with this process and not with theirs.
+
+    Workers of the loader live on for seconds where their trainer was killed.
+    """
+    _held.append(file)
+    try:
         yield
+    finally:
+        _held.remove(file)
+
+
+def _let_go() -> None:
+    for file in _held:
+        file.close()
+
+
+os.register_at_fork(after_in_child=_let_go)
 
 
 def claim_run(config: TrainConfig, facts: Mapping[str, Any], folder: Path, *, resume: bool) -> None:
@@ -58,6 +85,14 @@ def claim_run(config: TrainConfig, facts: Mapping[str, Any], folder: Path, *, re
         write_json(folder / BUILD, dict(facts))
     elif read_json(folder / BUILD)["dataset_hash"] != facts["dataset_hash"]:
         raise VerifyError("the run was begun with other data", hint="start a new one")
-    elif (folder / CONFIG).read_bytes() != settings:
+    elif _begun_with(folder / CONFIG) != config:
         hint = f"see {folder / CONFIG}, or start a new run with another --out"
         raise VerifyError("the run was begun with other settings", hint=hint)
+
+
+def _begun_with(path: Path) -> TrainConfig | None:
+    """The settings of a run; those that it has not, since they came later, have their defaults."""
+    try:
+        return parse_training(read_document(path))
+    except ConfigError:  # settings that are no more
+        return None

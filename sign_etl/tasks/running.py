@@ -87,12 +87,18 @@ def begin(
         plain.load_state_dict(files.read_weights(last, ema=False))
     if config.compile:
         plain.compile()
-    groups = parameter_groups(plain.named_parameters(), opened.task.depth, config.optimizer)
-    model, optimizer = accelerator.prepare(plain, make_optimizer(groups, config.optimizer))
+    sharded = config.parallel == "fsdp"
+
+    def optimizer_of(model: nn.Module) -> torch.optim.Optimizer:
+        named = model.named_parameters()
+        groups = parameter_groups(named, opened.task.depth, config.optimizer)
+        return make_optimizer(groups, config.optimizer)
+
+    model, optimizer = devices.prepared(accelerator, plain, optimizer_of, sharded=sharded)
     average = moving_average(accelerator.unwrap_model(model), config.ema) if config.ema else None
     metric = config.select.metric or opened.task.metric
     mode = config.select.mode or opened.task.mode
-    rate, progress, sharded = Rate(config.optimizer, mode), Progress(), config.parallel == "fsdp"
+    rate, progress = Rate(config.optimizer, mode), Progress()
     if last is not None:
         state = files.read_state(last)
         devices.restore_optimizer(model, optimizer, state["optimizer"], sharded=sharded)
@@ -125,7 +131,7 @@ def record(run: Run, kind: str, values: Mapping[str, float]) -> None:
 
 def save(run: Run) -> None:
     """Write a checkpoint; all ranks take part, the first one writes."""
-    weights = run.accelerator.get_state_dict(run.model)
+    weights = devices.model_state(run.accelerator, run.model)
     state = {
         "optimizer": devices.optimizer_state(
             run.model, run.optimizer, sharded=run.config.parallel == "fsdp"

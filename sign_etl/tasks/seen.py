@@ -27,7 +27,10 @@ def inputs_of(view: View, index: Index) -> Inputs:
     if isinstance(view, CropView) and isinstance(sample, Mapping):
         return crops_of(view, sample["pose"].shape)
     if isinstance(sample, Mapping):
-        raise ConfigError(f"no model knows what a {type(view).__name__} gives")
+        raise ConfigError(
+            f"no model knows what a {type(view).__name__} gives",
+            hint="set `data.view.name` to pose, clip, crop or feat",
+        )
     if isinstance(view, FeatView):
         return Features(int(sample.shape[1]))
     return keypoints_of(sample.shape)

@@ -24,6 +24,7 @@ from sign_etl.schema.training import (
 from sign_etl.stream.base import VIEWS, Filters, Use, View
 from sign_etl.stream.index import Index, open_index
 from sign_etl.stream.loader import Stream
+from sign_etl.stream.made import unfit
 from sign_etl.stream.plan import Batching
 from sign_etl.stream.quarantine import Quarantine
 from sign_etl.stream.sources import Source
@@ -83,7 +84,7 @@ def open_training(config: TrainConfig, data: Sequence[str], run: Path) -> Opened
         ConfigError: recipe and data do not go together.
         UsageError: a path holds no build, or no clip is left.
     """
-    index = open_index(data)
+    index = open_data(config, data)
     view = make_view(config, train=False, single=True)
     learned = learned_labels(config, index)
     task = open_task(config, index, view)
@@ -117,6 +118,21 @@ def open_training(config: TrainConfig, data: Sequence[str], run: Path) -> Opened
         ),
         facts=data_facts(index, task, config),
     )
+
+
+def open_data(config: TrainConfig, data: Sequence[str]) -> Index:
+    """The builds of a training, or of a run that it left.
+
+    Args:
+        config: the recipe, which says how much of the cache shards from elsewhere may fill.
+        data: folders or addresses, see `open_index`.
+
+    Raises:
+        UsageError: a path holds no build.
+        VerifyError: a build is unfinished or damaged.
+    """
+    limit = round(config.data.cache_gb * 1e9)
+    return open_index(data, cache_bytes=limit or None)
 
 
 def open_task(config: TrainConfig, index: Index, view: View) -> Task:
@@ -164,7 +180,8 @@ def make_view(config: TrainConfig, *, train: bool, single: bool = False) -> View
             return maker(**options)
         made: View = prepared(options, augment=augment, noise=data.noise, use=use)
     except TypeError as error:
-        raise ConfigError(f"the view `{data.view.name}`: {error}", hint=TRAINING_HINT) from None
+        hidden = ("augment", "use")
+        raise unfit(f"the view `{data.view.name}`", maker, error, hidden) from None
     return made
 
 

@@ -19,12 +19,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sign_etl.core.errors import UsageError, VerifyError
+from sign_etl.core.errors import ConfigError, UsageError, VerifyError, near_miss
 from sign_etl.schema.vectors import Vectors
 
 Variant = Literal["rnd_smpl", "mean_embeds"]
@@ -87,7 +87,13 @@ def similarity(classes: Classes, variant: Variant, *, beta: float = BETA, seed: 
 
     Returns:
         (C, C) float64; rows and columns of a class without clips are 0.
+
+    Raises:
+        ConfigError: there is no such variant.
     """
+    if variant not in get_args(Variant):
+        hint = near_miss(variant, get_args(Variant)) or f"choose {' or '.join(get_args(Variant))}"
+        raise ConfigError(f"similarity has no variant `{variant}`", hint=hint)
     if variant == "mean_embeds":
         return _cosines(classes)
     return softmax_of_distances(mean_distances(classes, seed=seed), beta)
@@ -167,7 +173,10 @@ def check_targets(targets: Matrix, variant: Variant) -> None:
     sums = targets.sum(axis=1)
     if variant == "rnd_smpl" and np.abs(sums - 1).max() > ROUNDING:
         row = int(np.abs(sums - 1).argmax())
-        raise VerifyError(f"row {row} of the soft targets sums to {sums[row]:.6f}, not to 1")
+        raise VerifyError(
+            f"row {row} of the soft targets sums to {sums[row]:.6f}, not to 1",
+            hint="take `--variant mean_embeds`, and please report it",
+        )
     rest = np.where(np.eye(len(targets), dtype=bool), -np.inf, targets).max(axis=1)
     wrong = np.flatnonzero(~(targets.diagonal() > rest))
     if len(wrong):

@@ -134,7 +134,16 @@ class Slt(ModelTask):
         write_json(folder / "signature.json", {"sacrebleu": signature, "unit": self.options.unit})
 
     def export(self, model: nn.Module) -> Exportable:
-        """The pose encoder alone: vectors of the frames, which any decoder may read."""
+        """The pose encoder alone: vectors of the frames, which any decoder may read.
+
+        Raises:
+            ConfigError: it looks at pictures of hands too.
+        """
+        if isinstance(self.facts.inputs, Crops):
+            raise ConfigError(
+                "an encoder that looks at pictures of hands cannot be exported",
+                hint="export the run of the first stage, which looks at poses alone",
+            )
         encoder: Any = model.poses
         shape = (1, 32, self.facts.keypoints.points, self.facts.keypoints.channels + 1)
         return Exportable(

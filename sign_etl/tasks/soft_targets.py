@@ -15,6 +15,7 @@ from sign_etl.tasks.similarity_files import SOFT_TARGETS
 FILE = "soft_targets.parquet"
 ROUNDING = 1e-3
 """By how much the sum of a row may miss 1."""
+_MAKE = "make it with `sign-etl similarity RUN --data BUILD --out DIR`"
 
 
 def read_soft_targets(path: Path, labels: Sequence[str]) -> Tensor:
@@ -38,15 +39,15 @@ def read_soft_targets(path: Path, labels: Sequence[str]) -> Tensor:
     if not file.is_file():
         raise UsageError(
             f"{file}: no such file",
-            hint="make it with `sign-etl similarity RUN --data BUILD --out DIR`",
+            hint=_MAKE,
         )
     try:
         table = parquet.read_table(file)
     except pa.ArrowInvalid:
-        raise ConfigError(f"{file.name}: no table of soft targets") from None
+        raise ConfigError(f"{file.name}: no table of soft targets", hint=_MAKE) from None
     metadata = table.schema.metadata or {}
     if metadata.get(b"schema") != SOFT_TARGETS.encode():
-        raise ConfigError(f"{file.name}: no table of soft targets")
+        raise ConfigError(f"{file.name}: no table of soft targets", hint=_MAKE)
     named = table.column("label").to_pylist()
     if sorted(named) != sorted(labels):
         odd = sorted(set(named) ^ set(labels))
@@ -63,5 +64,8 @@ def read_soft_targets(path: Path, labels: Sequence[str]) -> Tensor:
             hint="make them with `--variant rnd_smpl`",
         )
     if (rows.argmax(1) != np.arange(len(rows))).any():
-        raise ConfigError("a class of the soft targets is taken for another one; use a lower alpha")
+        raise ConfigError(
+            "a class of the soft targets is taken for another one",
+            hint="make them anew with a lower --alpha of `sign-etl similarity`",
+        )
     return torch.from_numpy(rows)

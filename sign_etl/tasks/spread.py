@@ -7,10 +7,10 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-import yaml
-
 from sign_etl.core.errors import ConfigError, UsageError
 from sign_etl.core.files import write_json
+from sign_etl.schema.document import read_document
+from sign_etl.schema.training import parse_training
 from sign_etl.tasks.checkpoint import BUILD, CONFIG, read_json
 from sign_etl.tasks.evaluation import RESULTS
 
@@ -38,7 +38,7 @@ def write_spread(run: Path, beside: Sequence[Path], split: str) -> dict[str, Any
     runs = [run, *beside]
     if len({path.resolve() for path in runs}) < len(runs):
         raise UsageError("a run is named twice", hint="give each seed's run once")
-    configs = [yaml.safe_load((path / CONFIG).read_text(encoding="utf-8")) for path in runs]
+    configs = [_settings(path / CONFIG) for path in runs]
     first = configs[0]
     hashes = [read_json(path / BUILD)["dataset_hash"] for path in runs]
     for path, config, digest in zip(runs, configs, hashes, strict=True):
@@ -62,6 +62,11 @@ def write_spread(run: Path, beside: Sequence[Path], split: str) -> dict[str, Any
     }
     write_json(run / RESULTS / split / SPREAD, spread)
     return spread
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    """The settings of a run; those that came after it have their defaults."""
+    return parse_training(read_document(path)).model_dump(mode="json", by_alias=True)
 
 
 def _told(values: Sequence[float]) -> dict[str, float]:

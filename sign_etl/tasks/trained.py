@@ -15,7 +15,7 @@ from sign_etl.schema.layouts import LAYOUTS, layout
 from sign_etl.schema.training import TrainConfig
 from sign_etl.stream.base import View
 from sign_etl.stream.clip_view import ClipView
-from sign_etl.stream.index import Index, open_index
+from sign_etl.stream.index import Index
 from sign_etl.stream.pose_view import PoseView
 from sign_etl.stream.transforms_pose import Pose
 from sign_etl.tasks import checkpoint as files
@@ -60,7 +60,10 @@ class Trained:
             ConfigError: it sees no keypoints.
         """
         if not isinstance(self.inputs, Keypoints):
-            raise ConfigError(f"the run `{self.config.name}` does not look at keypoints")
+            raise ConfigError(
+                f"the run `{self.config.name}` does not look at keypoints",
+                hint="take a run whose `data.view.name` is pose",
+            )
         return self.inputs.points, self.inputs.channels
 
     @property
@@ -93,7 +96,7 @@ def open_run(run: Path, data: Sequence[str] = ()) -> Trained:
     facts = files.read_json(best / files.BUILD)
     view = setup.make_view(config, train=False)
     check_policy(view, facts.get("preprocessing", {}), config.name)
-    index = open_index(data) if data else None
+    index = setup.open_data(config, data) if data else None
     if index is not None:
         # One output a class: those of the training count, whatever the data hold.
         known = replace(index, labels=tuple(facts["labels"]))

@@ -57,9 +57,9 @@ def histogram(found: HistogramPart, across: str, up: str) -> str:
         lefts = [found.edges[0] + width * place for place in range(len(found.counts))]
         if is_counted(found):
             lefts = [left - width / 2 for left in lefts]  # the bar of 3 stands on the 3
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
         axes.bar(
-            lefts,
+            [left + width * 0.05 for left in lefts],
             found.counts,
             width * 0.9,
             align="edge",
@@ -67,9 +67,9 @@ def histogram(found: HistogramPart, across: str, up: str) -> str:
             linewidth=0,
             clip_on=False,
         )
-        axes.set_xlim(lefts[0] - width * 0.1, lefts[-1] + width)
+        axes.set_xlim(lefts[0], lefts[-1] + width)
         axes.set_ylim(0, max(found.counts) * 1.05)
-        axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5, min_n_ticks=1))
 
     return _drawn(draw, across, up)
 

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from sign_etl.reader import Build
+from sign_etl.reader.rejects import named_rejects
 from sign_etl.schema.report_reply import Report
-from sign_etl.viz import page_contents, page_health, page_sources
+from sign_etl.viz import page_contents, page_features, page_health, page_sources
 from sign_etl.viz.page_elements import Html, data_block, duration, escaped, foreign, number, section
 from sign_etl.viz.sample_pictures import FRAMES, TILE, as_address
-from sign_etl.viz.strip import frames_of
+from sign_etl.viz.strip import frames_of, label_of
 
 TEMPLATE = Path(__file__).with_name("report")
 MARK = re.compile(r"@@([A-Z]+)@@")
@@ -42,14 +43,19 @@ def render_page(build: Build, reply: Report, pictures: Mapping[str, bytes], note
         MissingExtraError: the library for charts is not installed.
     """
     sections = [
-        ("funnel", "Funnel", page_contents.funnel(reply)),
+        ("funnel", "Funnel", page_contents.funnel(reply, named_rejects(build.ledger))),
         ("splits", "Splits", page_contents.splits(reply)),
         ("samples", "Clips", _samples(build, reply, pictures, note)),
         ("classes", "Classes", page_contents.classes(reply)),
         ("signers", "Signers", page_contents.signers(reply)),
         ("clips", "Lengths", page_contents.clips(reply)),
         ("keypoints", "Keypoints", page_contents.keypoints(reply)),
-        ("hygiene", "Leaks", page_health.hygiene(reply.hygiene)),
+        *(
+            [("features", "Features", page_features.features(reply.features))]
+            if reply.features
+            else []
+        ),
+        ("hygiene", "Leaks", page_health.hygiene(reply.hygiene, splits=len(reply.splits))),
         *(
             [("drift", "Against another", page_health.drift(reply.drift))]
             if reply.drift is not None
@@ -84,14 +90,18 @@ def clip_data(build: Build) -> dict[str, Any]:
     index = build.index.slice(0, SEARCHED)
     columns: dict[str, list[Any]] = {
         name: index[name].to_pylist()
-        for name in ("key", "label", "gloss", "text", "split", "signer", "shard", "frames", "fps")
+        for name in (
+            *("key", "label", "gloss", "text", "split", "signer", "shard", "frames", "fps"),
+            "annotation_id",
+        )
     }
     texts = [
         None if text is None else str(text)[:TEXT_CHARACTERS]
         for text in (
-            text or (gloss if gloss != label else None)
-            for text, gloss, label in zip(
-                columns["text"], columns["gloss"], columns["label"], strict=True
+            text or (gloss if gloss != label else None) or (None if label else name)
+            for text, gloss, label, name in zip(
+                *(columns[name] for name in ("text", "gloss", "label", "annotation_id")),
+                strict=True,
             )
         )
     ]
@@ -149,8 +159,8 @@ def _cards(reply: Report) -> str:
         ("Clips written", number(written), f"{share:.1f} % of {reply.requested:,} requested"),
         ("Length", duration(reply.seconds), f"{reply.size_bytes / 1e6:,.1f} MB"),
         ("Classes", number(reply.classes.total), "with a written clip"),
-        ("Signers", number(reply.signers), "told apart"),
-        ("Leaks", number(reply.hygiene.leaks), _shared(reply.hygiene.signers.total)),
+        ("Signers", number(reply.signers), "named by the annotations"),
+        ("Leaks across splits", number(reply.hygiene.leaks), _shared(reply.hygiene.signers.total)),
     )
     return "".join(
         f"<div><dt>{name}</dt><dd><strong>{value}</strong> {words}</dd></div>"
@@ -160,7 +170,7 @@ def _cards(reply: Report) -> str:
 
 def _shared(signers: int) -> str:
     who = f"{signers:,} signer{'' if signers == 1 else 's'}" if signers else "no signer"
-    return f"of content across splits; {who} in several"
+    return f"sources and copies; {who} in several splits"
 
 
 def _samples(build: Build, reply: Report, pictures: Mapping[str, bytes], note: str) -> Html:
@@ -193,7 +203,7 @@ def _samples(build: Build, reply: Report, pictures: Mapping[str, bytes], note: s
 
 def _card(build: Build, key: str, picture: bytes) -> str:
     sample = build.sample(key)
-    label = sample.label or sample.gloss or sample.text or "unlabelled"
+    label = label_of(sample)
     return (
         f'<li><img src="data:image/webp;base64,{as_address(picture)}" '
         f'width="{TILE[0] * FRAMES}" height="{TILE[1]}" '

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from sign_etl.schema.report_parts import GroupPart, HistogramPart, PoseQualityPart
+from sign_etl.reader.rejects import Named, in_words
+from sign_etl.schema.report_parts import (
+    GroupPart,
+    HistogramPart,
+    PoseQualityPart,
+    PrecisionPart,
+)
 from sign_etl.schema.report_reply import Report, SpreadPart
 from sign_etl.viz import charts
+from sign_etl.viz.meanings import meaning
 from sign_etl.viz.page_elements import (
     Html,
     bar,
@@ -22,16 +29,25 @@ from sign_etl.viz.page_elements import (
 )
 
 ACROSS = "course of the clip in %"
+WORST = 3
+"""So many reasons stand beside a stage; all of them in the table below."""
 
 
-def funnel(reply: Report) -> Html:
-    """From requested to written, with the reasons."""
+def funnel(reply: Report, named: Named) -> Html:
+    """From requested to written, with the reasons.
+
+    Args:
+        reply: what is reported.
+        named: some rejected clips by stage and reason.
+    """
     written = reply.outcomes.get("written", 0)
     total = max(reply.requested, 1)
     rows: list[tuple[object, ...]] = [("requested", number(reply.requested), bar(1.0), "", "")]
     for stage in reply.funnel:
         lost = sum(stage.rejected.values())
-        reasons = ", ".join(f"{reason} {count:,}" for reason, count in stage.rejected.items())
+        ranked = list(stage.rejected.items())
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in ranked[:WORST])
+        reasons += ", …" if len(ranked) > WORST else ""
         rows.append(
             (f"after {stage.stage}", number(stage.left), bar(stage.left / total), -lost, reasons)
         )
@@ -45,14 +61,22 @@ def funnel(reply: Report) -> Html:
     )
     most = max((max(stage.rejected.values()) for stage in reply.funnel), default=1)
     rejects = [
-        (reason, stage.stage, number(count), percent(count / total), bar(count / most, 2))
+        (
+            reason,
+            meaning(reason),
+            number(count),
+            percent(count / total),
+            bar(count / most, 2),
+            stage.stage,
+            foreign(in_words(named.get((stage.stage, reason), ()), count)),
+        )
         for stage in reply.funnel
         for reason, count in stage.rejected.items()
     ]
     why = (
         table(
             "Rejected clips by reason",
-            ("Reason", "Stage", "Clips", "Of all", ""),
+            ("Reason", "It means", "Clips", "Of all", "", "Stage", "Such as"),
             rejects,
             numeric=(2, 3),
         )
@@ -94,7 +118,7 @@ def classes(reply: Report) -> Html:
         else ""
     )
     parts.append(paragraph(f"{reply.classes.total:,} classes have a written clip.{variants}"))
-    parts += _chart(reply.class_sizes, "clips of a class", "classes", "Classes by their clips")
+    parts += chart(reply.class_sizes, "clips of a class", "classes", "Classes by their clips")
     if reply.poorest_classes:
         parts.append(_groups("Classes with the fewest clips", "Class", reply.poorest_classes))
     return section("classes", "Classes", *parts)
@@ -121,7 +145,7 @@ def clips(reply: Report) -> Html:
                 ("Frames of a clip", reply.clip_frames, ""),
             )
         ),
-        *_chart(reply.clip_lengths, "seconds", "clips", "Clips by their length"),
+        *chart(reply.clip_lengths, "seconds", "clips", "Clips by their length"),
         _counts("Clips by frame rate", "Frames per second", reply.fps),
         _counts("Clips by picture size", "Width x height", reply.sizes),
     ]
@@ -145,7 +169,22 @@ def keypoints(reply: Report) -> Html:
             )
         )
         parts += _quality(quality)
+    parts += map(_precision, reply.precision)
     return section("keypoints", "Keypoints over the course of the clips", *parts)
+
+
+def _precision(found: PrecisionPart) -> Html:
+    how = ", ".join(f"{name}: {value}" for name, value in found.precisions.items())
+    if found.not_measured is not None:
+        return paragraph(
+            f"How far {found.backend} is from fp32 is not measured: {found.not_measured}."
+        )
+    return paragraph(
+        f"{found.backend} computed in a lower precision ({how}). On the first {found.clips:,} "
+        f"clips its points are {found.px['median']:.2f} px from those of fp32 in the median, "
+        f"{found.px['p95']:.2f} at the 95th percentile and {found.px['max']:.2f} at most; "
+        f"{found.one_sided:.1%} of the points only one of both has."
+    )
 
 
 def _quality(quality: PoseQualityPart) -> Iterator[str]:
@@ -204,8 +243,14 @@ def _counts(caption: str, head: str, counts: Mapping[str, int]) -> Html:
     return table(caption, (head, "Clips", "Of all", ""), rows, numeric=(1, 2))
 
 
-def _chart(found: HistogramPart | None, across: str, up: str, caption: str) -> Iterator[str]:
+def chart(found: HistogramPart | None, across: str, up: str, caption: str) -> Iterator[str]:
+    """A histogram with its numbers; one bar in words, and nothing of nothing."""
     if found is None:
+        return
+    if len(found.counts) == 1:  # one bar shows nothing that words do not
+        low, high = found.edges[0], found.edges[-1]
+        value = f"{low:g}" if charts.is_counted(found) else f"{low:g} to {high:g}"
+        yield paragraph(f"{caption}: {value} {across} for all {found.counts[0]:,} {up}.")
         return
     whole = charts.is_counted(found)
     steps = list(zip(found.edges[:-1], found.edges[1:], strict=True))
@@ -221,9 +266,15 @@ def _spread(spread: SpreadPart | None, unit: str) -> str:
     if spread is None:
         return "–"
     return (
-        f"{spread.least:g} to {spread.most:g}{unit}, median {spread.median:g}, "
-        f"90 % between {spread.p5:g} and {spread.p95:g}"
+        f"{_short(spread.least)} to {_short(spread.most)}{unit}, median {_short(spread.median)}, "
+        f"90 % between {_short(spread.p5)} and {_short(spread.p95)}"
     )
+
+
+def _short(value: float) -> str:
+    """A number with the digits that people want: `3`, `2.36`, `62.6`, `1,204`."""
+    digits = 2 if value < 10 else 1 if value < 100 else 0
+    return f"{value:,.{digits}f}".rstrip("0").rstrip(".") if digits else f"{value:,.0f}"
 
 
 def _part(name: str) -> str:

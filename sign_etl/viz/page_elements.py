@@ -11,6 +11,7 @@ from typing import Any
 _CONTROL = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
 )
+_TAG = re.compile(r"<[^>]*>")
 MOST_CHARACTERS = 400
 """A foreign text is cut there."""
 LONG = 24
@@ -157,4 +158,5 @@ def _visible(match: re.Match[str]) -> str:
 def _side(place: int, right: frozenset[int], cell: object = "") -> str:
     if place in right:
         return ' class="n"'
-    return ' class="w"' if not isinstance(cell, Html) and len(str(cell)) > LONG else ""
+    seen = _TAG.sub("", cell) if isinstance(cell, Html) else str(cell)
+    return ' class="w"' if len(seen) > LONG else ""

@@ -20,14 +20,24 @@ from sign_etl.viz.page_elements import (
     table,
 )
 
+IDLE = 0.5
+"""Below this share nobody can be said to have been waited for: start and end took the time."""
 
-def hygiene(found: HygienePart) -> Html:
-    """Copies, leaks across splits and missing classes."""
-    verdict = (
-        paragraph(f"{found.leaks:,} leaks: content that stands in more than one split.", kind="bad")
-        if found.leaks
-        else paragraph("No content was found in more than one split.", kind="good")
-    )
+
+def hygiene(found: HygienePart, *, splits: int) -> Html:
+    """Copies, leaks across splits and missing classes.
+
+    Args:
+        found: by the report.
+        splits: how many the build has.
+    """
+    if found.leaks:
+        words = f"{found.leaks:,} leaks: content that stands in more than one split."
+        verdict = paragraph(words, kind="bad")
+    elif splits > 1:
+        verdict = paragraph("No content was found in more than one split.", kind="good")
+    else:
+        verdict = paragraph("The build has one split: nothing can leak into another one.")
     parts = [verdict]
     if found.signers.total:
         parts.append(
@@ -47,12 +57,14 @@ def hygiene(found: HygienePart) -> Html:
         parts.append(
             paragraph(
                 f"Near-identical means: keypoints within {found.near.threshold:g} shoulder widths. "
-                f"{found.near.compared:,} clips were compared, {found.near.skipped:,} cannot be."
+                f"{found.near.compared:,} clips were compared; {found.near.skipped:,} show too "
+                "little of arms or motion for that."
             )
         )
         parts += _copies("Near-identical clips", found.near.copies)
-    parts += _sharing("Sources in more than one split", "Source", found.sources)
-    parts += _sharing("Signers in more than one split", "Signer", found.signers)
+    if splits > 1:
+        parts += _sharing("Sources in more than one split", "Source", found.sources)
+        parts += _sharing("Signers in more than one split", "Signer", found.signers)
     if found.missing:
         parts.append(
             table(
@@ -70,7 +82,7 @@ def hygiene(found: HygienePart) -> Html:
                 numeric=(1, 2),
             )
         )
-    else:
+    elif splits > 1:
         parts.append(paragraph("Every class has a clip in every split."))
     return section("hygiene", "Duplicates and leaks", *parts)
 
@@ -175,17 +187,22 @@ def throughput(found: ThroughputPart | None) -> Html:
         return section(
             "throughput", title, paragraph("Nothing is known: no stage has left events here.")
         )
-    limit = (
-        f" The stage that the others waited for was {found.limit}: its workers were busy "
-        f"{100 * found.limit_busy:.0f} % of the time."
-        if found.limit
-        else ""
+    busy = f"its workers were busy {100 * found.limit_busy:.0f} % of the time."
+    if not found.limit:
+        limit = ""
+    elif found.limit_busy < IDLE:
+        limit = f" No stage was waited for: the busiest was {found.limit}, {busy}"
+    else:
+        limit = f" The stage that the others waited for was {found.limit}: {busy}"
+    runs = (
+        f"One run of {duration(found.seconds)}."
+        if found.runs == 1
+        else f"{found.runs:,} runs, {duration(found.seconds)} together."
     )
-    runs = f"{found.runs:,} run{'' if found.runs == 1 else 's'}"
     return section(
         "throughput",
         title,
-        paragraph(f"{runs}, {duration(found.seconds)} together.{limit}"),
+        paragraph(f"{runs}{limit}"),
         table(
             "Work by stage",
             ("Stage", "Clips", "Workers", "Work", "Reached", "Limit", "Busy", ""),
@@ -195,8 +212,8 @@ def throughput(found: ThroughputPart | None) -> Html:
                     number(stage.clips),
                     number(stage.workers),
                     duration(stage.seconds),
-                    f"{stage.clips_per_s:.2f}/s",
-                    f"{stage.most_per_s:.2f}/s",
+                    _rate(stage.clips_per_s),
+                    _rate(stage.most_per_s),
                     percent(stage.busy),
                     bar(stage.busy, 3 if stage.stage == found.limit else 1),
                 )
@@ -209,6 +226,10 @@ def throughput(found: ThroughputPart | None) -> Html:
             "done nothing else. Stages may share their workers; what the store had is no work."
         ),
     )
+
+
+def _rate(clips_per_s: float) -> str:
+    return f"{clips_per_s:,.0f}/s" if clips_per_s >= 100 else f"{clips_per_s:.2f}/s"
 
 
 def _exact(value: float | None) -> str:

@@ -25,7 +25,9 @@ def links(found: LinksPart | None) -> Html:
     """Dead links by host and year."""
     title = "Dead links"
     if found is None:
-        words = paragraph("No clip of this build has an address, or its lock is missing.")
+        words = paragraph(
+            "The clips have no addresses on the web, or the lock, which knows them, is missing."
+        )
         return section("links", title, words)
     years = sorted({year for host in found.hosts for year in host.years})
     rows = [
@@ -77,7 +79,7 @@ def rights(reply: Report, manifest: ManifestRecord) -> Html:
                 ("Terms accepted", accepted[manifest.licence_accepted]),
                 ("Please cite", foreign(reply.citation or "nothing stated")),
                 ("Homepage", _link(reply.homepage)),
-                ("Language", foreign(reply.language)),
+                ("Language", foreign("not stated" if reply.language == "und" else reply.language)),
                 ("Recipe", foreign(f"{reply.recipe} {reply.recipe_version}")),
                 ("Plan", foreign(manifest.plan)),
                 *poses,

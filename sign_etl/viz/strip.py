@@ -52,8 +52,8 @@ def make_strip(
 
 
 def label_of(sample: Sample) -> str:
-    """What is signed, as far as the data set says."""
-    return sample.label or sample.gloss or sample.text or "unlabelled"
+    """What is signed, as far as the data set says, or what it calls the clip."""
+    return sample.label or sample.gloss or sample.text or sample.annotation_id
 
 
 def _pictures(

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from peers import measured
 from pose_build import write_pose_build
 
 from sign_etl.core.places import cache_folder
@@ -106,20 +107,6 @@ def environment(peer: str) -> Path:
     return python
 
 
-def measure(peer: str, data: Path, workers: int) -> dict[str, Any]:
-    done = subprocess.run(
-        [environment(peer), SCRIPT, peer, data, str(workers)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=900,
-    )
-    if done.returncode:
-        raise RuntimeError(f"{peer}: {done.stderr[-2000:]}")
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return result
-
-
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("workers", [0, 1, 2])
 def test_t6_samples_a_second(data: Path, record: list[dict[str, Any]], workers: int) -> None:
@@ -132,7 +119,7 @@ def test_t6_samples_a_second(data: Path, record: list[dict[str, Any]], workers: 
             if peer in failed:
                 continue
             try:
-                result = measure(peer, data, workers)
+                result = measured(environment(peer), SCRIPT, peer, data, workers)
             except (RuntimeError, subprocess.SubprocessError) as error:
                 failed[peer] = str(error)[-400:]
                 continue

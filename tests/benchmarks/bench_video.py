@@ -9,16 +9,15 @@ short side and 25 frames a second, each often enough. 16 frames of a clip, every
 from __future__ import annotations
 
 import io
-import json
 import os
 import statistics
-import subprocess
 import sys
 import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from peers import measured
 from runs import clips_of
 
 from sign_etl.core.places import cache_folder
@@ -61,27 +60,13 @@ def data(shared_data: Path) -> Path:
     return folder
 
 
-def measure(peer: str, data: Path, workers: int) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, SCRIPT, peer, data, str(workers)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=900,
-    )
-    if done.returncode:
-        raise RuntimeError(f"{peer}: {done.stderr[-2000:]}")
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return result
-
-
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("workers", [0, 2])
 def test_frames_a_second(data: Path, record: list[dict[str, Any]], workers: int) -> None:
     results: dict[str, list[dict[str, Any]]] = {peer: [] for peer in PEERS}
     for turn in range(RUNS + 1):
         for peer in PEERS if turn % 2 else PEERS[::-1]:
-            result = measure(peer, data, workers)
+            result = measured(sys.executable, SCRIPT, peer, data, workers)
             if turn:  # the first one warms the page cache
                 results[peer].append(result)
     rates = {

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,6 +47,20 @@ def peer(name: str, requirements: tuple[str, ...], *, python: str = "3.11") -> P
             pytest.skip(f"no environment for {name}: {done.stderr.strip().splitlines()[-1]}")
     (folder / DONE).touch()
     return executable
+
+
+def measured(python: str | Path, script: Path, peer: str, data: Path, workers: int) -> Any:
+    """What one run of a script of peers prints, as JSON, in its last line."""
+    done = subprocess.run(
+        [python, script, peer, data, str(workers)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{peer}: {done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _folder() -> Path:

@@ -110,6 +110,14 @@ ROWS = (
         "bench_blazepose.py",
     ),
     Row(
+        "the same with `hands_mode: image`",
+        "pose-format `videos_to_poses`",
+        "",
+        _is("blazepose"),
+        _times("hands_image_over_pose_format"),
+        "bench_blazepose.py",
+    ),
+    Row(
         "`ingest`, wall time",
         "CPU seconds / cores",
         "at most 1.15x",

@@ -40,13 +40,13 @@ def table(tmp_path: Path) -> Any:
     return write
 
 
-def refused(done: Any, *parts: str, hint: bool = True) -> None:
+def refused(done: Any, *parts: str) -> None:
     """What and why in one line, what helps in the next, nothing else and no traceback."""
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
     error, *more = done.stderr.splitlines()
     assert error.startswith("error: "), done.stderr
     assert not error.endswith(".")
-    assert len(more) == hint, done.stderr
+    assert len(more) == 1, done.stderr
     assert all(line.startswith("hint: ") for line in more), done.stderr
     for part in parts:
         assert part in done.stderr, done.stderr

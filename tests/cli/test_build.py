@@ -35,7 +35,7 @@ def build(sign_etl: Any, videos: Path, tmp_path_factory: pytest.TempPathFactory)
     lines = done.stdout.splitlines()
     assert lines[0].startswith("Built 3 clips in 1 shard (")
     assert lines[0].endswith(f" at {folder}; 1 rejected")
-    assert lines[1].split() == ["not-media", "1"]
+    assert lines[1].split() == ["not-media", "1", "page.mp4", "(html)"]
     assert lines[-1] == f"See them: sign-etl show {folder}"
     assert "fetch" in done.stderr
     assert "\x1b" not in done.stderr
@@ -66,6 +66,7 @@ def test_plan_builds_nothing(sign_etl: Any, reply: Any, videos: Path, tmp_path: 
     data = reply("plan", "folder", *arguments)
     assert (data["clips"], data["sources"], data["shards"]) == (2, 2, 1)
     assert data["local_sources"] == 2
+    assert (data["open_ends"], data["seconds"]) == (2, 6.0)
     same = reply("ingest", "folder", "--plan", *arguments)
     assert same == data
     told = sign_etl("plan", "folder", *arguments)
@@ -78,6 +79,9 @@ def test_status(sign_etl: Any, reply: Any, build: Path, tmp_path: Path) -> None:
     assert (data["requested"], data["published"]) == (4, True)
     assert sum(data["outcomes"].values()) == 4
     assert "requested" in sign_etl("status", build).stdout
+    copy = tmp_path / "copy"
+    shutil.copytree(build, copy, ignore=shutil.ignore_patterns(".sign-etl"))
+    assert reply("status", copy) == data | {"build": str(copy)}
     nothing = sign_etl("status", tmp_path)
     assert (nothing.returncode, nothing.stdout) == (2, "")
 
@@ -127,6 +131,7 @@ def test_records_of_a_build_fit_their_schemas(reply: Any, build: Path) -> None:
     ("arguments", "message"),
     [
         (("wlals100",), "error: unknown data set `wlals100`\nhint: did you mean `wlasl100`?"),
+        (("..",), "error: `..` is a folder and no data set\nhint: videos of your own: sign-etl"),
         (("no/such.yaml",), "error: no/such.yaml: no such file or directory"),
         (("folder", "--set", "normalise.fsp=3"), "`normalise.fsp` is not a setting"),
         (("folder", "--set", "normalise.fps=fast"), "must be a number, not the text `fast`"),

@@ -180,4 +180,5 @@ def test_doctor(sign_etl: Any, reply: Any, tmp_path: Path) -> None:
     bad = sign_etl("doctor", "--store", blocked / "store")
     assert bad.returncode == 1
     assert "BAD" in bad.stdout
+    assert "is ready" not in bad.stdout
     assert "choose another folder with --store" in bad.stderr

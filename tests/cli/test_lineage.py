@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -162,3 +163,15 @@ def test_a_folder_that_is_no_build(sign_etl: Any, tmp_path: Path, verb: str) -> 
     done = sign_etl(verb, tmp_path, *(() if verb == "retry" else ("x",)))
     assert (done.returncode, done.stdout) == (2, "")
     assert "no build" in done.stderr or "not a build" in done.stderr
+
+
+def test_a_build_whose_settings_are_gone_is_ingested_again(sign_etl: Any, build: Path) -> None:
+    """What an earlier version wrote down may hold a setting that there is no more."""
+    path = build / ".sign-etl" / "setup.json"
+    known = json.loads(path.read_bytes())
+    known["setup"]["pipeline"]["pools"]["pack"] = {"workers": 2}
+    path.write_text(json.dumps(known), encoding="utf-8")
+    done = sign_etl("retry", build)
+    assert done.returncode == 2
+    assert "was made by another version of sign-etl" in done.stderr
+    assert "run its `sign-etl ingest` once more" in done.stderr

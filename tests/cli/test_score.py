@@ -43,5 +43,10 @@ def test_tables_that_cannot_be_scored(tmp_path: Path, text: str, message: str) -
     assert "Traceback" not in done.stderr
 
 
+def test_a_table_that_is_not_there(tmp_path: Path) -> None:
+    done = sign_etl("evaluate", "--predictions", tmp_path / "theirs.csv", expect=2)
+    assert "theirs.csv: no such file\nhint: name a table of texts: --predictions" in done.stderr
+
+
 def test_neither_run_nor_predictions() -> None:
     assert "no run given" in sign_etl("evaluate", expect=2).stderr

@@ -9,8 +9,8 @@ import pytest
 
 from sign_etl.app.ingest import ingest
 from sign_etl.app.prepare import IngestRequest
-from sign_etl.app.verify import verify
 from sign_etl.recipes.base import RECIPES
+from sign_etl.shard.verify import verify
 
 
 @pytest.mark.parametrize("name", RECIPES.names())

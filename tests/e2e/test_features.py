@@ -19,6 +19,7 @@ from tiny_run import TinyRun, make_clip, make_pipeline, make_setup, plan_of, wri
 from trouble_server import TroubleServer
 
 from sign_etl.app.prepare import feature_setup
+from sign_etl.core.errors import DiskError
 from sign_etl.core.store import Blob
 from sign_etl.export.base import Selection
 from sign_etl.export.rights import Rights
@@ -265,6 +266,19 @@ def test_a_clip_that_cannot_be_looked_at_is_a_reject(run: TinyRun) -> None:
     assert (other.reject.stage, other.reject.reason) == (StageName.FEATURES, Reason.CRASHED)
     assert other.reject.detail == "pixels: ValueError"
     assert stage.look(bad) is None, "a crash is not remembered as a fact"
+
+
+def test_no_clip_is_blamed_for_what_somebody_deletes(run: TinyRun) -> None:
+    added = with_features(run, PIXELS)
+    one, other = items(run)[:2]
+    assert one.video is not None
+    run.store.drop(one.video.blobs["video"])
+    stage = FeatureStage(added.setup, added.setup.features[0])
+    for batch in ([one], [other, one]):
+        with pytest.raises(DiskError, match="deleted meanwhile"):
+            stage.run_many(batch)
+    assert stage.run(other).reject is None
+    stage.close()
 
 
 def test_signvlm_learns_from_them(plain: TinyRun, tmp_path: Path) -> None:

@@ -13,12 +13,12 @@ import webdataset as wds
 
 from sign_etl.app.ingest import IngestRequest, IngestResult, ingest
 from sign_etl.app.show import show
-from sign_etl.app.verify import verify
 from sign_etl.keypoints import importing
 from sign_etl.reader import open_build
 from sign_etl.recipes.base import RECIPES
 from sign_etl.recipes.fixture_keypoints import waving
 from sign_etl.schema.keypoint_set import IMPORTED
+from sign_etl.shard.verify import verify
 
 RECIPES_OF_KEYPOINTS = ("gislr", "keypoints", "spoter-csv", "unisign")
 

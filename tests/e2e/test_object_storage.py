@@ -78,6 +78,11 @@ def test_store_and_build_on_object_storage(
     scratch = tmp_path / "second" / "near"
     assert not list(scratch.glob("*/scratch/*"))
 
+    # A third one, with an empty cache, looks for what the lock names.
+    third = environment(endpoint, tmp_path / "third")
+    locked = json.loads(sign_etl("lock", "check", build, "--json", env=third).stdout)["data"]
+    assert (locked["store"], locked["stored"], locked["missing"]) == (store, len(NAMES), 0)
+
     for name, value in second.items():
         monkeypatch.setenv(name, value)
     url = f"s3://{BUCKET}/build"

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -164,7 +165,7 @@ def test_a_run_is_evaluated(build: Path, whole: Path) -> None:
         "evaluate", whole, "--data", build, "--split", "train", "--json", env=ENV
     )  # fmt: skip
     reply = json.loads(done.stdout)["data"]
-    assert reply["clips"] == 9
+    assert (reply["clips"], reply["damaged"]) == (9, 0)
     assert 0 <= reply["metrics"]["top1"] <= 1
     folder = Path(reply["folder"])
     assert (folder / "confusion.png").is_file()
@@ -182,6 +183,74 @@ def test_two_processes_learn_what_one_does(build: Path, recipe: Path, whole: Pat
     assert [(r["kind"], r["step"]) for r in mine] == [(r["kind"], r["step"]) for r in other]
     losses = [[r["metrics"]["loss"] for r in records] for records in (mine, other)]
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-3)
+
+
+def test_a_run_in_bf16_that_gets_no_better_ends_early(
+    build: Path, recipe: Path, whole: Path
+) -> None:
+    """At this rate no weight moves, so the second look at `val` is the first without progress."""
+    run = build.parent / "early"
+    settings = ["precision=bf16", "select.patience=1", "optimizer.lr=1e-12", "trackers=[]"]
+    load_program("train").train(load_recipe(recipe, settings), [str(build)], run)
+    kinds = [json.loads(line)["kind"] for line in (run / "metrics.jsonl").open()]
+    assert kinds.count("val") == 2
+    assert kinds.count("train") == 2 * steps(whole)[-1] / EPOCHS
+    assert (run / "README.md").is_file()
+
+
+SHARDED = """
+import contextlib
+import sys
+from pathlib import Path
+
+from programs import load_program
+
+from sign_etl.app.stopping import StopRequest
+from sign_etl.core.errors import Stopped
+from sign_etl.tasks.setup import load_recipe
+
+class Fourth(StopRequest):
+    looks = 0
+
+    def is_set(self):
+        self.looks += 1
+        return self.looks == 4
+
+recipe, build, run = sys.argv[1:]
+config = load_recipe(Path(recipe), ["parallel=fsdp", "ema=0", "trackers=[]"])
+train = load_program("train").train
+for resume in (False, True):
+    with contextlib.suppress(Stopped):
+        train(config, [build], Path(run), resume=resume, stop=Fourth())
+"""
+"""Two processes that keep a part of the weights each: stopped at step 4, and again at step 8."""
+
+
+def test_processes_that_share_the_weights_learn_what_one_does(
+    build: Path, recipe: Path, whole: Path, tmp_path: Path
+) -> None:
+    program, run = tmp_path / "sharded.py", build.parent / "sharded"
+    program.write_text(SHARDED)
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    done = subprocess.run(
+        [sys.executable, *launcher, program, recipe, build, run],
+        env={**os.environ, **ENV, "PYTHONPATH": str(Path(__file__).parents[1] / "support")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert steps(run)[-1] == 8
+    losses = []
+    for folder in (run, whole):
+        records = [json.loads(line) for line in (folder / "metrics.jsonl").open()]
+        losses.append([r["metrics"]["loss"] for r in records if r["kind"] == "train"][:8])
+    assert len(losses[0]) == 8
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-3)
+    mine, other = (
+        load_file(next(folder.glob("checkpoints/*/model.safetensors"))) for folder in (run, whole)
+    )
+    assert {n: w.shape for n, w in mine.items()} == {n: w.shape for n, w in other.items()}
 
 
 @pytest.mark.ray

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import socket
 import threading
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import httpcore
+from trouble_server import TroubleServer
 
 from sign_etl.media.fetch import Fetcher
+from sign_etl.media.fetched import Fetched
 from sign_etl.media.politeness import check_stop
+from sign_etl.schema.clip import Source
 from sign_etl.schema.outcome import Reject
 from sign_etl.schema.pipeline import FetchConfig
+
+CLIP = b"\x00\x00\x00\x18ftypisom" + b"".join(
+    hashlib.sha256(bytes([n % 256, n // 256])).digest() for n in range(1200)
+)
+"""An MP4 by its first bytes; nothing here decodes it."""
 
 PUBLIC = "93.184.215.14"
 """An address that counts as public; `LoopbackNetwork` never lets a packet go there."""
@@ -153,3 +163,20 @@ def words(found: object) -> tuple[str, str]:
     assert isinstance(found, Reject), found
     assert found.stage == "fetch"
     return found.reason.value, found.detail
+
+
+def fetch(server: TroubleServer, path: str, into: Path, **settings: object) -> object:
+    return make_fetcher(**settings).fetch(Source(path, server.url(path)), into)
+
+
+def assert_whole(found: object, content: bytes = CLIP, container: str = "mp4") -> Fetched:
+    assert isinstance(found, Fetched), found
+    assert found.path.read_bytes() == content
+    assert found.sha256 == hashlib.sha256(content).hexdigest()
+    assert found.size_bytes == len(content)
+    assert found.container == container
+    return found
+
+
+def left_in(folder: Path) -> list[str]:
+    return sorted(path.suffix for path in folder.iterdir())

@@ -78,6 +78,7 @@ def of_report(tab: Page, page: Path, scheme: str) -> bytes:
     sized(tab, 1000, 750)
     tab.open(page.as_uri())
     tab.evaluate(LOADED % REPORT_READY)
+    tab.evaluate("document.documentElement.style.overflow = 'hidden'")  # no scrollbar
     return tab.picture()
 
 

@@ -42,6 +42,9 @@ def write_run(folder: Path, build: Path, task: dict[str, object], **model: objec
     }
     write_bytes(recipe, yaml.safe_dump(values, sort_keys=False).encode())
     config = setup.load_recipe(recipe)
+    # As a training leaves it: with every default.
+    whole = config.model_dump(mode="json", by_alias=True)
+    write_bytes(recipe, yaml.safe_dump(whole, sort_keys=False).encode())
     index = open_index([build])
     opened = setup.open_task(config, index, setup.make_view(config, train=False))
     write_json(folder / files.BUILD, setup.data_facts(index, opened, config))

@@ -2,7 +2,7 @@
 
 The first step of a path names the trouble, the rest the file: `/flaky/clip.mp4` answers 500 twice
 and then gives `clip.mp4`. What changes from request to request is counted per path, so the n-th
-request for a path has the same answer in every run. `TROUBLES` is the list.
+request for a path has the same answer in every run. `troubles.TROUBLES` is the list.
 
 In a test:
 
@@ -18,7 +18,6 @@ As a process, which prints its port as its first line and writes a JSON line for
 from __future__ import annotations
 
 import argparse
-import gzip
 import hashlib
 import json
 import socket
@@ -27,7 +26,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -35,14 +34,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-LONG_PAUSE_S = 86_400
+from troubles import TROUBLES
+
 MODIFIED = formatdate(1_600_000_000, usegmt=True)
-HTML = b"<!DOCTYPE html><html><body>This video is no longer here</body></html>\n" * 100
-PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nfile:///etc/hostname\n#EXT-X-ENDLIST\n"
-CONCAT = b"ffconcat version 1.0\nfile neighbour.mp4\n"
-# A whole Flash film without any frame: header, 550x400 twips, 12 fps, 0 frames, end tag.
-_SWF_BODY = bytes.fromhex("78000a8c0000fa0000") + bytes([0, 12]) + bytes([0, 0]) + bytes([0, 0])
-SWF = b"FWS\x08" + struct.pack("<I", 8 + len(_SWF_BODY)) + _SWF_BODY
 
 
 @dataclass(frozen=True)
@@ -88,7 +82,7 @@ class TroubleServer:
         self.closing = threading.Event()
         self.silences = threading.Semaphore(0)
         """Released when a connection has nothing more to say and stays open."""
-        handler = type("BoundHandler", (_Handler,), {"owner": self})
+        handler = type("BoundHandler", (Handler,), {"owner": self})
         self._server = _Server((host, 0), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self.host, self.port = host, int(self._server.server_address[1])
@@ -149,8 +143,8 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 64
 
 
-class _Handler(BaseHTTPRequestHandler):
-    """One request; the troubles below are written in terms of its methods."""
+class Handler(BaseHTTPRequestHandler):
+    """One request; `troubles` are written in terms of its methods."""
 
     owner: TroubleServer
     protocol_version = "HTTP/1.1"
@@ -251,197 +245,6 @@ class _Handler(BaseHTTPRequestHandler):
     def half(self) -> int:
         """Half of the file's size."""
         return len(self.content) // 2
-
-
-def _until(turns: int, trouble: Callable[[_Handler], None]) -> Callable[[_Handler], None]:
-    """`trouble` for the first so many requests, then the file."""
-    return lambda request: trouble(request) if request.turn <= turns else request.file()
-
-
-def _status(code: int, **headers: str) -> Callable[[_Handler], None]:
-    return lambda request: request.status(code, **headers)
-
-
-def _redirect(target: str) -> Callable[[_Handler], None]:
-    return lambda request: request.status(302, Location=target)
-
-
-def _redirect_to(trouble: str) -> Callable[[_Handler], None]:
-    return lambda request: request.status(302, Location=f"/{trouble}/{request.name}")
-
-
-def _retry_date(request: _Handler) -> None:
-    request.now = time.time()
-    request.status(429, Retry_After=formatdate(request.now + 2, usegmt=True))
-
-
-def _hang(request: _Handler) -> None:
-    request.head(0, None)
-    request.silence()
-
-
-def _stall(request: _Handler) -> None:
-    request.file(sent=request.half, ranges=False)
-    request.wfile.flush()
-    request.silence()
-
-
-def _drip(request: _Handler) -> None:
-    request.head(200, len(request.content), Content_Type="video/mp4")
-    for byte in request.content:
-        request.wfile.write(bytes([byte]))
-        request.wfile.flush()
-        if request.owner.closing.wait(0.05):
-            return
-
-
-def _cut_once(request: _Handler) -> None:
-    request.file(sent=request.half if request.turn == 1 else None)
-
-
-def _cut_once_no_range(request: _Handler) -> None:
-    request.file(sent=request.half if request.turn == 1 else None, ranges=False)
-
-
-def _cut_once_with(etag: str | None) -> Callable[[_Handler], None]:
-    return lambda request: request.file(sent=request.half if request.turn == 1 else None, etag=etag)
-
-
-def _cut(request: _Handler) -> None:
-    request.file(sent=request.half, ranges=False)
-
-
-def _creep(request: _Handler) -> None:
-    """A third of the whole at a time; only resuming gets there."""
-    request.file(sent=len(request.content) // 3 + 1)
-
-
-def _changed(request: _Handler) -> None:
-    """First the beginning of another version (its bytes turned round), with another ETag."""
-    if request.turn == 1:
-        request.head(
-            200, len(request.content), ETag='"old"', Accept_Ranges="bytes", Content_Type="video/mp4"
-        )
-        request.wfile.write(request.content[:8] + b"old" * (request.half // 3))
-    else:
-        request.file()
-
-
-def _lying_range(request: _Handler) -> None:
-    """After a cut, a 206 from another place than asked for; honest when asked for the whole."""
-    if request.turn == 1:
-        request.file(sent=request.half)
-    elif request.headers.get("Range"):
-        whole = len(request.content)
-        request.head(206, whole, ETag=request.etag, Content_Range=f"bytes 0-{whole - 1}/{whole}")
-        request.wfile.write(request.content)
-    else:
-        request.file()
-
-
-def _long(request: _Handler) -> None:
-    """Announces more than there is, each time."""
-    request.head(200, len(request.content) + 1000, Content_Type="video/mp4")
-    request.wfile.write(request.content)
-
-
-def _short(request: _Handler) -> None:
-    """Announces less than there is: whoever counts gets a file that breaks off."""
-    request.head(200, request.half, Content_Type="video/mp4")
-    request.wfile.write(request.content)
-
-
-def _huge(request: _Handler) -> None:
-    request.head(200, 1 << 50, Content_Type="video/mp4")
-    request.wfile.write(request.content)
-
-
-def _endless(request: _Handler) -> None:
-    request.head(200, None, Content_Type="video/mp4")
-    request.wfile.write(request.content)
-    while not request.owner.closing.is_set():
-        request.wfile.write(bytes(1 << 16))
-
-
-def _gzip(request: _Handler) -> None:
-    request.body(gzip.compress(request.content, mtime=0), Content_Encoding="gzip")
-
-
-def _bomb(request: _Handler) -> None:
-    zeros = gzip.compress(request.content + bytes(64 << 20), mtime=0)
-    request.body(zeros, Content_Encoding="gzip")
-
-
-def _reset(request: _Handler) -> None:
-    request.head(0, None)
-    request.reset()
-
-
-def _referer(request: _Handler) -> None:
-    if request.headers.get("Referer"):
-        request.file()
-    else:
-        request.status(403)
-
-
-def _auth(request: _Handler) -> None:
-    if request.headers.get("Authorization"):
-        request.file()
-    else:
-        request.status(401)
-
-
-TROUBLES: dict[str, Callable[[_Handler], None]] = {
-    "ok": _Handler.file,
-    "missing": _status(404),
-    "gone": _status(410),
-    "forbidden": _status(403),
-    "teapot": _status(418),
-    "broken": _status(500),
-    "flaky": _until(2, _status(500)),
-    "busy": _until(1, _status(429, Retry_After="1")),
-    "busy-date": _until(1, _retry_date),
-    "busy-always": _status(429),
-    "paused": _status(429, Retry_After=str(LONG_PAUSE_S)),
-    "paused-503": _status(503, Retry_After=str(LONG_PAUSE_S)),
-    "hang": _hang,
-    "hang-once": _until(1, _hang),
-    "stall": _stall,
-    "stall-once": _until(1, _stall),
-    "drip": _drip,
-    "cut": _cut,
-    "cut-once": _cut_once,
-    "cut-once-no-range": _cut_once_no_range,
-    "cut-weak": _cut_once_with('W/"weak"'),
-    "cut-dated": _cut_once_with(None),
-    "creep": _creep,
-    "changed": _changed,
-    "lying-range": _lying_range,
-    "long": _long,
-    "short": _short,
-    "html": lambda request: request.body(HTML, "text/html"),
-    "playlist": lambda request: request.body(PLAYLIST),
-    "concat": lambda request: request.body(CONCAT),
-    "empty": lambda request: request.body(b""),
-    "swf": lambda request: request.body(SWF, "application/x-shockwave-flash"),
-    "gzip": _gzip,
-    "bomb": _bomb,
-    "huge": _huge,
-    "endless": _endless,
-    "redirect": _redirect_to("ok"),
-    "redirect-gone": _redirect_to("gone"),
-    "redirect-loop": _redirect_to("redirect-back"),
-    "redirect-back": _redirect_to("redirect-loop"),
-    "redirect-private": _redirect("http://10.0.0.1/secret.mp4"),
-    "redirect-metadata": _redirect("http://169.254.169.254/latest/meta-data/"),
-    "redirect-file": _redirect("file:///etc/hostname"),
-    "redirect-away": lambda request: request.status(302, Location=request.name),
-    "redirect-on": lambda request: request.status(302, Location=f"{request.path}x"),
-    "reset": _reset,
-    "referer": _referer,
-    "auth": _auth,
-}
-"""What the first step of a path may be."""
 
 
 def main() -> None:

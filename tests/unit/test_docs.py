@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import re
-import shlex
 import shutil
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tiny_build import write_tiny_build
-from typer.main import get_command
+from typed import commands, wrong_line
 
 from sign_etl.cli.help import topics
-from sign_etl.cli.main import SECTIONS, app
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [
@@ -38,23 +35,10 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 TOP = ("constraints/", "pipelines/", "schemas/", "sign_etl/", "tests/", ".github/", ".ci/")
-GLOBAL = {"-h", "--help", "--version"}
 
 
 def text_of(document: str) -> str:
     return (CHECKOUT / document).read_text(encoding="utf-8")
-
-
-def commands() -> dict[str, Any]:
-    """All commands that do something, by what one types."""
-    root: Any = get_command(app)
-    found = {}
-    for name in (name for leaves in SECTIONS.values() for name in leaves):
-        command = root.get_command(None, name)
-        below = getattr(command, "commands", None)
-        for leaf, what in (below or {"": command}).items():
-            found[f"sign-etl {name} {leaf}".strip()] = what
-    return found
 
 
 def typed_lines(text: str) -> list[str]:
@@ -65,15 +49,6 @@ def typed_lines(text: str) -> list[str]:
     return [line for line in lines if line.startswith("sign-etl ")]
 
 
-def what_is_wrong(command: Any, path: str, words: list[str]) -> str:
-    """What the real parser says of the words behind a command; empty where it takes them."""
-    try:
-        command.make_context(path, words)
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"
-    return ""
-
-
 @pytest.mark.parametrize("command", sorted(commands()))
 def test_every_command_stands_in_the_readme(command: str) -> None:
     assert re.search(rf"{re.escape(command)}\b", text_of("README.md"))
@@ -81,24 +56,11 @@ def test_every_command_stands_in_the_readme(command: str) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_what_is_typed_exists(document: str) -> None:
-    known = commands()
-    for line in typed_lines(text_of(document)):
-        words = shlex.split(line.split("   (")[0])
-        if words[1].startswith("-"):
-            assert set(words[1:]) <= GLOBAL, line
-            continue
-        path = next((p for p in (" ".join(words[:3]), " ".join(words[:2])) if p in known), None)
-        assert path is not None, f"{document}: `{line}` is no command"
-        options = {name for parameter in known[path].params for name in parameter.opts} | GLOBAL
-        for word in words:
-            if word.startswith("-"):
-                assert word.split("=")[0] in options, f"{document}: `{line}`: {word}"
-        rest = words[len(path.split()) :]
-        wrong = what_is_wrong(known[path], path, rest)
+    known, text = commands(), text_of(document)
+    for line in typed_lines(text):
         # In a sentence a command may stand alone; its words must be right all the same.
-        bare = line in SPAN.findall(text_of(document)) and not set(rest) - options
-        if not (bare and wrong.startswith(("MissingParameter", "NoArgsIsHelpError"))):
-            assert not wrong, f"{document}: `{line}`: {wrong}"
+        wrong = wrong_line(line.split("   (")[0], known, bare=line in SPAN.findall(text))
+        assert not wrong, f"{document}: {wrong}"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

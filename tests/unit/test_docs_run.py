@@ -91,6 +91,7 @@ def beginnings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cheap = ("--set", "pose={}", "--set", "normalise.short_side=64", "--store", folder / "store")
     words = ("ingest", "folder", *own, *cheap, "--out", folder / "BUILD", "--quiet")
     assert run([str(word) for word in words]) == 0
+    shutil.copytree(build, folder / "builds/first")
     shutil.copytree(build, folder / "builds/mine")
     state = folder / "builds/mine/.sign-etl"
     shutil.copytree(folder / "BUILD/.sign-etl", state, dirs_exist_ok=True)

@@ -57,7 +57,6 @@ FLAT = HandShape((0.0, 0.0, 0.0, 0.0), 0.3, 0.4)
 RELAXED = HandShape((0.18, 0.2, 0.22, 0.25), 0.7, 0.2)
 CLAW = HandShape((0.4, 0.4, 0.4, 0.4), 1.1, 0.1)
 POINT = HandShape((0.0, 1.0, 1.0, 1.0), 0.5, 0.9)
-FORK = HandShape((0.0, 0.0, 1.0, 1.0), 1.2, 0.9)
 
 
 def blend(first: HandShape, second: HandShape, share: float) -> HandShape:

@@ -28,7 +28,7 @@ _HEAD_ROOM_CM = (12.5, 17.5, 15.5)
 
 
 @dataclass(frozen=True)
-class _Stage:
+class Scenery:
     """What no pose moves: the room with the torso, its lit picture, the grain, and the head.
 
     `head` is a canvas of its own whose top left pixel lies at `head_corner` (x, y).
@@ -47,23 +47,28 @@ def render(signer: Signer, pose: Pose, *, width: int, height: int) -> NDArray[np
     Equal arguments give equal bytes. The signer stands frontally in the middle; the narrower side
     shows 109 cm at body scale 1.
     """
-    stage = _stage(signer, width, height)
+    behind = scenery(signer, width, height)
     figure = place(signer, pose, width, height)
-    canvas = stage.canvas.copy()
-    _paste_head(canvas, stage, figure)
+    canvas = behind.canvas.copy()
+    _paste_head(canvas, behind, figure)
     for limb in (figure.left, figure.right):
         draw_arm(canvas, signer, limb)
     for limb in (figure.left, figure.right):
         draw_hand(canvas, signer, limb)
-    picture = stage.picture.copy()
-    touched = _touched(canvas, stage, figure)
+    picture = behind.picture.copy()
+    touched = _touched(canvas, behind, figure)
     if touched is not None:
-        picture[touched] = _expose(canvas, stage.grain, touched)
+        picture[touched] = _expose(canvas, behind.grain, touched)
     return picture
 
 
 @lru_cache(maxsize=16)
-def _stage(signer: Signer, width: int, height: int) -> _Stage:
+def scenery(signer: Signer, width: int, height: int) -> Scenery:
+    """What stands behind and about the figure of a signer; computed once for each size.
+
+    Raises:
+        ValueError: the picture is too small.
+    """
     if min(width, height) < 32:
         raise ValueError(f"a picture is at least 32 pixels wide and high, got {width} x {height}")
     view = camera(signer, width, height)
@@ -74,7 +79,7 @@ def _stage(signer: Signer, width: int, height: int) -> _Stage:
     film = grain(np.random.default_rng(signer.seed), height, width, GRAIN_SIGMA)
     picture = _expose(canvas, film, (slice(0, height), slice(0, width)))
     head, corner = _head(signer, view)
-    return _Stage(canvas, picture, film, head, corner)
+    return Scenery(canvas, picture, film, head, corner)
 
 
 def _backdrop(signer: Signer, width: int, height: int) -> Plane:
@@ -99,16 +104,16 @@ def _head(signer: Signer, view: Camera) -> tuple[Canvas, tuple[int, int]]:
     return head, (left, top)
 
 
-def _head_box(stage: _Stage, figure: Figure) -> tuple[int, int, int, int]:
+def _head_box(behind: Scenery, figure: Figure) -> tuple[int, int, int, int]:
     """Return the moved head's box in the picture: left, top, right, bottom (excluded)."""
-    left = stage.head_corner[0] + figure.head_shift[0]
-    top = stage.head_corner[1] + figure.head_shift[1]
-    height, width = stage.head.depth.shape
+    left = behind.head_corner[0] + figure.head_shift[0]
+    top = behind.head_corner[1] + figure.head_shift[1]
+    height, width = behind.head.depth.shape
     return left, top, left + width, top + height
 
 
-def _paste_head(canvas: Canvas, stage: _Stage, figure: Figure) -> None:
-    left, top, right, bottom = _head_box(stage, figure)
+def _paste_head(canvas: Canvas, behind: Scenery, figure: Figure) -> None:
+    left, top, right, bottom = _head_box(behind, figure)
     height, width = canvas.depth.shape
     rows, columns = slice(max(top, 0), min(bottom, height)), slice(max(left, 0), min(right, width))
     if rows.start >= rows.stop or columns.start >= columns.stop:
@@ -117,13 +122,13 @@ def _paste_head(canvas: Canvas, stage: _Stage, figure: Figure) -> None:
         slice(rows.start - top, rows.stop - top),
         slice(columns.start - left, columns.stop - left),
     )
-    depth, head_depth = canvas.depth[rows, columns], stage.head.depth[tile]
+    depth, head_depth = canvas.depth[rows, columns], behind.head.depth[tile]
     nearer = head_depth > depth
     np.copyto(depth, head_depth, where=nearer)
-    np.copyto(canvas.colour[:, rows, columns], stage.head.colour[:, *tile], where=nearer)
+    np.copyto(canvas.colour[:, rows, columns], behind.head.colour[:, *tile], where=nearer)
 
 
-def _touched(canvas: Canvas, stage: _Stage, figure: Figure) -> Window | None:
+def _touched(canvas: Canvas, behind: Scenery, figure: Figure) -> Window | None:
     """Return the part of the picture whose light the head, the arms or their shadows change."""
     points = np.concatenate(
         [
@@ -131,7 +136,7 @@ def _touched(canvas: Canvas, stage: _Stage, figure: Figure) -> Window | None:
             for limb in (figure.left, figure.right)
         ]
     )
-    left, top, right, bottom = _head_box(stage, figure)
+    left, top, right, bottom = _head_box(behind, figure)
     thickness = (5.2 + _SHADOW_REACH_CM) * canvas.scale
     (x0, y0), (x1, y1) = points.min(axis=0) - thickness, points.max(axis=0) + thickness
     shadow = _SHADOW_REACH_CM * canvas.scale

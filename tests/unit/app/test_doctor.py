@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,18 @@ def test_gpu_absent_broken_and_present(tmp_path: Path, monkeypatch: pytest.Monke
     assert gpu() == [("absent", "nvidia-smi finds no working driver")]
     program.write_text("#!/bin/sh\necho 'Card A, 80 GiB'; echo 'Card B, 40 GiB'\n")
     assert gpu() == [("ok", "Card A, 80 GiB"), ("ok", "Card B, 40 GiB")]
+
+
+def test_every_extra_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the checkout was installed before it had some of them."""
+    monkeypatch.setenv("SIGN_ETL_CACHE", str(tmp_path))
+    told = {part.name: part.detail for part in doctor().checks if part.group == "extras"}
+    text = (Path(__file__).parents[3] / "pyproject.toml").read_text("utf-8")
+    wanted = tomllib.loads(text)["project"]["optional-dependencies"]
+    assert set(told) == set(wanted) - {"all"}
+    for extra, detail in told.items():
+        names = [re.split(r"[^\w.-]", line)[0] for line in wanted[extra]]
+        assert [part.split()[0] for part in detail.split(", ")] == names
 
 
 def test_missing_libraries_only_matter_to_blazepose(

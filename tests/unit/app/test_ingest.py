@@ -125,7 +125,8 @@ def test_what_exceeds_the_policy_is_a_problem(tmp_path: Path, media: Path) -> No
     assert made.notes == (f"4 files are not in the media folder, such as {named}",)
     made = build(out, media, "policy.max_fetch_failed=0.3", annotations=table)
     assert made.exit_code == 1
-    assert made.problems == ("4 of 10 clips could not be fetched, the policy allows 30%",)
+    words = "4 of 10 clips could not be fetched, policy.max_fetch_failed allows 30%"
+    assert made.problems == (words,)
     # Six of six in a smaller selection: what was left out counts no more.
     table.write_text("\n".join(["file,label", *rows[:6], ""]))
     made = build(out, media, "policy.max_fetch_failed=0", annotations=table, update=True)
@@ -133,7 +134,8 @@ def test_what_exceeds_the_policy_is_a_problem(tmp_path: Path, media: Path) -> No
     # Without a setting the pipeline for folders takes a half for the wrong folder.
     table.write_text("\n".join(["file,label", *rows[:2], *rows[6:], ""]))
     made = build(out, media, annotations=table, update=True)
-    assert made.problems == ("4 of 6 clips could not be fetched, the policy allows 50%",)
+    words = "4 of 6 clips could not be fetched, policy.max_fetch_failed allows 50%"
+    assert made.problems == (words,)
 
 
 def test_a_mistyped_split_is_told(tmp_path: Path, media: Path) -> None:

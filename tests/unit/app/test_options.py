@@ -49,6 +49,20 @@ def test_options_that_need_one_are_not_shown() -> None:
     assert option_parts(lambda raw: Needy.model_validate(raw)) == ()
 
 
+def test_where_one_is_needed_the_signature_is_believed() -> None:
+    class Needy(Some):
+        name: str
+
+    def options(raw: Mapping[str, Any]) -> Some:
+        return Needy.model_validate(raw)
+
+    options.__annotations__["return"] = Needy
+    parts = {part.name: part for part in option_parts(options)}
+    assert list(parts) == ["folder", "subset", "words", "name"]
+    assert (parts["name"].required, parts["name"].default) == (True, None)
+    assert not parts["words"].required
+
+
 def test_type_words() -> None:
     assert type_words(bool) == "true or false"
     assert type_words(bool | tuple[str, ...]) == "true or false or list of text"

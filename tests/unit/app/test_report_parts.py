@@ -14,7 +14,9 @@ from sign_etl.app.dead_links import links
 from sign_etl.app.report import report
 from sign_etl.app.report_groups import clip_lengths
 from sign_etl.app.throughput import throughput, words
+from sign_etl.cli import main as cli
 from sign_etl.reader import open_build
+from sign_etl.viz import page_contents
 
 
 def write_events(build: Path, events: list[tuple[float, dict[str, Any]]]) -> None:
@@ -116,6 +118,34 @@ def test_drift_between_builds(tmp_path: Path) -> None:
     assert (found.other_split, found.other_label, found.other_keypoints) == (1, 1, 1)
     assert found.moved == {"timeout here, link-dead there": 1}
     assert found.class_distance == 0.25
+
+
+def test_the_cost_of_a_lower_precision_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build = tmp_path / "b"
+    write_build(build, [motion(0), motion(1)])
+    assert report(build, poses=False).precision == ()
+    px = {"median": 3.0, "p95": 3.5, "max": 9.0}
+    measured = {
+        "clips": 5,
+        "points": 700,
+        "px": px,
+        "score": {"median": 0.0, "p95": 0.0, "max": 0.1},
+        "one_sided": 0.004,
+        "precisions": {"precision": "bf16", "det_precision": "fp32"},
+    }
+    (build / ".sign-etl").mkdir(exist_ok=True)
+    found = {"rtmpose": measured, "other": {"not_measured": "no clip has points to compare"}}
+    (build / ".sign-etl" / "drift.json").write_text(json.dumps(found))
+    reply = report(build)
+    assert reply.precision[0].px == px
+    page = page_contents.keypoints(reply)
+    assert "(precision: bf16, det_precision: fp32)" in page
+    assert "3.00 px from those of fp32 in the median, 3.50 at the 95th" in page
+    assert "is not measured: no clip has points to compare." in page
+    assert cli.run(["report", str(build), "--quick"]) == 0
+    assert "drift of `rtmpose` against fp32 on 5 clips: median 3.00," in capsys.readouterr().out
 
 
 def test_long_clips_share_the_last_bin() -> None:

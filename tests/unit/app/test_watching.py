@@ -13,7 +13,7 @@ from tiny_run import write_videos
 from sign_etl.app.ingest import IngestRequest, ingest
 from sign_etl.app.watching import look, watch
 from sign_etl.cli.output import Output
-from sign_etl.cli.watch import tell_watched, watched_line
+from sign_etl.cli.watch import in_order, tell_watched, watched_line
 from sign_etl.core.errors import UsageError
 
 CLIPS = 4
@@ -82,3 +82,9 @@ def test_it_ends_with_the_run(build: Path, capsys: pytest.CaptureFixture[str]) -
 def test_no_build(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is no build"):
         next(watch(tmp_path))
+
+
+def test_stages_stand_in_their_order() -> None:
+    rates = {"quality": 1.0, "pose:rtmpose": 2.0, "pose:blazepose": 3.0, "fetch": 4.0, "new": 5.0}
+    names = [name for name, _ in in_order(rates)]
+    assert names == ["fetch", "pose:blazepose", "pose:rtmpose", "quality", "new"]

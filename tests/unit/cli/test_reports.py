@@ -42,6 +42,32 @@ def test_the_time_told_is_that_of_the_run(
     assert said.startswith("In 0:41 the limit was normalise: 38.0 s a clip with 1 worker")
 
 
+@pytest.mark.parametrize(
+    ("ends", "told"),
+    [(0, "0:09"), (2, "0:09 (assumed: no end is annotated for 2 clips)")],
+)
+def test_a_length_that_is_assumed_is_called_so(
+    capsys: pytest.CaptureFixture[str], ends: int, told: str
+) -> None:
+    reply = Plan(
+        name="x",
+        clips=3,
+        sources=3,
+        shards=1,
+        splits={"train": 3},
+        labels=1,
+        local_bytes=0,
+        local_sources=0,
+        seconds=9.0,
+        disk_bytes={},
+        digest="0123456789",
+        open_ends=ends,
+    )
+    tell_plan(Output(), reply)
+    [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("length")]
+    assert line.removeprefix("length").strip() == told
+
+
 def test_a_plan_warns_of_a_slip(capsys: pytest.CaptureFixture[str]) -> None:
     note = "there is a split `trian`: did you mean `train`?"
     reply = Plan(

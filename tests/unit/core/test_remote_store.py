@@ -69,11 +69,13 @@ def test_what_one_machine_makes_another_one_finds(
     assert there.complete(entry)
     assert there.read(blob) == b"keypoints"
     assert there.path(blob).read_bytes() == b"keypoints"
+    assert machine(tmp_path, monkeypatch, url, "new").by_digest(blob.sha256) == b"keypoints"
     there.drop(blob)
     there.forget("pose-x", "f" * 64)
     third = machine(tmp_path, monkeypatch, url, "third")
     assert third.get("pose-x", "f" * 64) is None
     assert not third.has(blob)
+    assert third.by_digest(blob.sha256) is None
 
 
 @pytest.mark.parametrize("every", [1, 2, 3])

@@ -2,71 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
-import zlib
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from media import VideoSpec, bars, lumas, quadrants, read_numbers
+from media import bars, lumas, quadrants
+from picture_folders import Run, picture, write_frames
 from PIL import Image, ImageOps
 
 from sign_etl.core.guard import Guard
-from sign_etl.media import normalise as stage
 from sign_etl.media.local import MediaFolder
 from sign_etl.media.pictures import inspect_folder, name_flags, picture_names, state_of
 from sign_etl.schema.clip import Source
 from sign_etl.schema.outcome import Reject
-from sign_etl.schema.pipeline import NormaliseConfig
-
-SPEC = VideoSpec()
-
-
-def picture(number: int, size: tuple[int, int] = (160, 96), mode: str = "RGB") -> Image.Image:
-    plane = bars(number, VideoSpec(width=size[0], height=size[1]))
-    return Image.fromarray(plane).convert(mode)
-
-
-def write_frames(
-    folder: Path, count: int, name: str = "images{:04}.jpg", first: int = 1, mode: str = "RGB"
-) -> Path:
-    """A folder whose pictures show their number, counted from 0."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for number in range(count):
-        path = folder / name.format(number + first)
-        quality = {"quality": 95} if path.suffix.lower() != ".png" else {}
-        picture(number, mode=mode).save(path, **quality)
-    return folder
-
-
-class Run:
-    """Normalises folders; the numbers that the clip shows."""
-
-    def __init__(self, guard: Guard, out: Path) -> None:
-        self.guard, self.out = guard, out
-
-    def __call__(
-        self, folder: Path, start_s: float = 0.0, end_s: float | None = None, fps: float = 25,
-        declared_fps: float | None = None, bbox: Any = None, **settings: Any,
-    ) -> dict[str, Any] | Reject:  # fmt: skip
-        return stage.normalise(
-            self.guard, folder, "frames", frames_fps=fps, start_s=start_s, end_s=end_s,
-            declared_fps=declared_fps, bbox=bbox, config=NormaliseConfig(**settings), out=self.out,
-        )  # fmt: skip
-
-    def shown(self, folder: Path, *span: float, **more: Any) -> tuple[dict[str, Any], list[int]]:
-        facts = self(folder, *span, **more)
-        assert isinstance(facts, dict), facts
-        return facts, read_numbers(self.out)
-
-
-@pytest.fixture
-def frames(guard: Guard, tmp_path: Path) -> Run:
-    return Run(guard, tmp_path / "out.mp4")
 
 
 @pytest.mark.parametrize(
@@ -126,12 +78,12 @@ def test_brightness_is_that_of_the_picture(frames: Run, tmp_path: Path) -> None:
         assert facts["measures"]["luma"] == pytest.approx(128, abs=1)
 
 
-def test_natural_order() -> None:
+def test_natural_order(tmp_path: Path) -> None:
     names = ["10.jpg", "2.jpg", "1.jpg", "01.jpg", "a2b10.jpg", "a2b9.jpg", "²x.jpg"]
     folder_order = ["01.jpg", "1.jpg", "2.jpg", "10.jpg"]
-    from sign_etl.media.pictures import _natural
-
-    ranked = sorted(names, key=_natural)
+    for name in names:
+        (tmp_path / name).touch()
+    ranked = picture_names(tmp_path)
     assert [name for name in ranked if name in folder_order] == folder_order
     assert ranked.index("a2b9.jpg") < ranked.index("a2b10.jpg")
 
@@ -181,99 +133,6 @@ def test_an_end_behind_the_end_is_flagged(frames: Run, tmp_path: Path) -> None:
     facts, numbers = frames.shown(write_frames(tmp_path / "f", 20), 0.4, 2.0)
     assert facts["flags"] == ["end-clamped"]
     assert numbers == list(range(10, 20))
-
-
-def spoil(path: Path, how: str) -> None:
-    data = path.read_bytes()
-    match how:
-        case "truncated":
-            path.write_bytes(data[: len(data) * 2 // 3])
-        case "empty":
-            path.write_bytes(b"")
-        case "html":
-            path.write_bytes(b"<!DOCTYPE html><html>gone")
-        case "zeros":
-            path.write_bytes(data[:200] + bytes(len(data) - 200))
-
-
-@pytest.mark.parametrize("how", ["truncated", "empty", "html", "zeros"])
-@pytest.mark.parametrize("name", ["{}.jpg", "{}.png"])
-@pytest.mark.parametrize("which", [0, 7, 19])
-def test_a_picture_that_is_spoiled(
-    frames: Run, tmp_path: Path, how: str, name: str, which: int
-) -> None:
-    folder = write_frames(tmp_path / "f", 20, name, first=0)
-    spoil(folder / name.format(which), how)
-    found = frames(folder)
-    assert isinstance(found, Reject)
-    assert (found.reason.value, found.detail) == ("partial", "damaged inside the span")
-    facts, numbers = frames.shown(folder, partial="flag")
-    assert "damaged" in facts["flags"]
-    expected = list(range(20))
-    if which == 7:
-        expected[7] = 6  # the one before stays
-    elif which == 0:
-        expected[0] = 1  # there is none before
-    else:
-        expected.pop()
-    assert numbers == expected
-    if which != 19:  # a span that does not hold it is whole
-        assert frames.shown(folder, 0.4)[0]["flags"] == []
-
-
-def test_no_picture_can_be_read(frames: Run, tmp_path: Path) -> None:
-    folder = write_frames(tmp_path / "f", 3)
-    for path in folder.iterdir():
-        path.write_bytes(b"<html>")
-    found = frames(folder)
-    assert isinstance(found, Reject)
-    assert (found.reason.value, found.detail) == ("corrupt", "no picture can be read")
-
-
-def huge_png() -> bytes:
-    """A PNG of 30000 x 30000 pixels in a few bytes, as a header says."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        crc = zlib.crc32(kind + data).to_bytes(4, "big")
-        return len(data).to_bytes(4, "big") + kind + data + crc
-
-    header = (30000).to_bytes(4, "big") * 2 + bytes([8, 2, 0, 0, 0])
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b""))
-        + chunk(b"IEND", b"")
-    )  # fmt: skip
-
-
-def huge_jpeg() -> bytes:
-    """A JPEG whose frame header says 30000 x 30000."""
-    file = io.BytesIO()
-    picture(1).save(file, "JPEG")
-    data = bytearray(file.getvalue())
-    begin = data.index(b"\xff\xc0")
-    data[begin + 5 : begin + 9] = (30000).to_bytes(2, "big") * 2
-    return bytes(data)
-
-
-@pytest.mark.parametrize("make", [huge_png, huge_jpeg])
-@pytest.mark.parametrize("which", [0, 5])
-def test_too_many_pixels_are_refused_unread(
-    frames: Run, tmp_path: Path, make: Any, which: int
-) -> None:
-    folder = write_frames(tmp_path / "f", 10, "{}.jpg", first=0)
-    (folder / f"{which}.jpg").write_bytes(make())
-    found = frames(folder)
-    assert isinstance(found, Reject)
-    assert (found.reason.value, found.detail) == ("too-many-pixels", "30000x30000")
-
-
-def test_another_size_in_the_middle(frames: Run, tmp_path: Path) -> None:
-    folder = write_frames(tmp_path / "f", 10, "{}.png", first=0)
-    for number in range(5, 10):
-        picture(number, (320, 192)).save(folder / f"{number}.png")
-    facts, numbers = frames.shown(folder)
-    assert facts["flags"] == ["picture-changes"]
-    assert numbers == list(range(10))
-    assert (facts["video"]["width"], facts["video"]["height"]) == (160, 96)
 
 
 def test_names_of_two_kinds_and_gaps_are_flagged(frames: Run, tmp_path: Path) -> None:

@@ -176,7 +176,7 @@ def test_eight_clips_are_learned_by_heart(folder: Path) -> None:
         (Frames(0, 32, 32), {}, "places for 6"),
         (Features(7), {"input": "cls"}, "2 x 32"),
         (Features(32), {"input": "frames"}, "takes Frames"),
-        (FRAMES, {"heads": 5}, "must divide"),
+        (FRAMES, {"heads": 5}, "is no multiple of `model.heads` 5"),
         (FRAMES, {"layers": 4}, "3 blocks"),
     ],
     ids=["size", "frames", "all-frames", "features", "view", "heads", "blocks"],

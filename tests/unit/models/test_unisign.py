@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -17,7 +18,14 @@ from sign_etl.core.errors import AccessError, ConfigError  # noqa: E402
 from sign_etl.models.base import Keypoints  # noqa: E402
 from sign_etl.models.part_graphs import LAYOUT, PartGraphs, adjacency  # noqa: E402
 from sign_etl.models.published import from_published  # noqa: E402
-from sign_etl.models.unisign import MODEL, UniSign, language_model, published_name  # noqa: E402
+from sign_etl.models.unisign import (  # noqa: E402
+    IGNORED,
+    MODEL,
+    UniSign,
+    language_model,
+    published_name,
+    tokenizer_of,
+)
 
 SENTENCES = ["il treno parte alle otto", "domani piove a Roma"]
 
@@ -157,6 +165,42 @@ def test_a_language_model_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(AccessError, match="cannot be loaded") as caught:
         MODEL.build(options, inputs=Keypoints(69, 2), outputs=0)
     assert "model.language_model" in (caught.value.hint or "")
+
+
+def test_a_random_language_model_needs_no_file() -> None:
+    """Its bytes spell every language, and its first loss is that of a guess among its tokens."""
+    texts = ["Červená", "你好", "sì, domani"]
+    tokenizer = tokenizer_of("random")
+    tokens = tokenizer(texts, padding=True, return_tensors="pt")["input_ids"]
+    assert tokens.shape == (3, 12)
+    assert tokenizer.batch_decode(tokens, skip_special_tokens=True) == texts
+    torch.manual_seed(0)
+    options = MODEL.options({"language_model": "random", "graph_width": 8})
+    net = MODEL.build(options, inputs=Keypoints(69, 2), outputs=0)
+    labels = tokens.masked_fill(tokens == tokenizer.pad_token_id, IGNORED)
+    prompt = torch.tensor(tokenizer("to English: ")["input_ids"])
+    points, mask = torch.randn(3, 6, 69, 3), torch.ones(3, 6, dtype=torch.bool)
+    scores = net(points, mask, prompt, labels)
+    loss = torch.nn.functional.cross_entropy(scores.transpose(1, 2), labels, ignore_index=IGNORED)
+    assert 0.5 * np.log(259) < loss.item() < 1.5 * np.log(259)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_graph_of_poses_says_what_torch_says() -> None:
+    """Padding included: an exported graph computes all frames, real ones or not."""
+    torch.manual_seed(0)
+    poses = PartGraphs(16, width=8)
+    poses(torch.randn(2, 9, LAYOUT.size, 3), torch.ones(2, 9, dtype=torch.bool))  # statistics
+    poses.eval()
+    points, mask = torch.randn(1, 11, LAYOUT.size, 3), torch.ones(1, 11, dtype=torch.bool)
+    mask[:, 7:] = False
+    free = {1: torch.export.Dim("frames", max=99)}
+    with torch.no_grad():
+        graph = torch.export.export(
+            poses, (points[:, :6], mask[:, 3:9]), dynamic_shapes=(free, free), strict=False
+        )
+        found = graph.module()(points, mask)
+        torch.testing.assert_close(found, poses(points, mask), rtol=0, atol=1e-5)
 
 
 def test_other_points_are_refused(folder: Path) -> None:

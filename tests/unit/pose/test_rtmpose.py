@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from marker_nets import marker_detector, marker_pose
 from marker_scenes import clip, walker
 from pydantic import ValidationError
 
@@ -18,14 +17,6 @@ from sign_etl.pose.base import BACKENDS, Estimator
 from sign_etl.pose.rtmpose import BACKEND
 
 pytest.importorskip("onnxruntime")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("nets")
-    marker_detector(made / "detector.onnx")
-    marker_pose(made / "pose.onnx")
-    return made
 
 
 def opened(folder: Path, **options: Any) -> Estimator:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from marker_nets import DOG, OTHER, SIGNER, marker_detector, marker_pose
+from marker_nets import DOG, OTHER, SIGNER
 from marker_scenes import Person, Script, clip, true_points, walker
 from nets import whole_body
 from numpy.typing import NDArray
@@ -27,14 +27,6 @@ NEAR_PX = 1.5
 
 Open = Callable[..., Estimator]
 Shoot = Callable[..., PoseInput]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("nets")
-    marker_detector(made / "detector.onnx")
-    marker_pose(made / "pose.onnx")
-    return made
 
 
 @pytest.fixture

@@ -1,52 +1,26 @@
-"""Whose keypoints: boxes at key frames whose right signer is known."""
+"""Who of the people in a film is the signer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 import numpy as np
 import pytest
+from detections import (
+    INSET,
+    LEFT,
+    MIDDLE,
+    PRESENTER,
+    RIGHT,
+    SIZE,
+    found,
+    is_at,
+    key,
+    keys,
+    walker,
+)
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
-from sign_etl.pose.motion import hand_motion
-from sign_etl.pose.signer import Box, Follow, KeyFrame, SignerOptions, Track, follow
-from sign_etl.schema.layouts import layout
-
-SIZE = (640, 480)
-STEP = 10
-LEFT: Box = (40, 100, 240, 460)
-RIGHT: Box = (400, 100, 600, 460)
-MIDDLE: Box = (220, 60, 420, 470)
-PRESENTER: Box = (150, 40, 390, 480)
-INSET: Box = (500, 330, 600, 470)
-
-Seen = Callable[[int], Sequence[tuple[Box, float]]]
-
-
-def keys(frames: int, seen: Seen, step: int = STEP) -> list[KeyFrame]:
-    """What a detector says at every `step`-th frame."""
-    return [key(number, seen(number)) for number in range(0, frames, step)]
-
-
-def key(number: int, seen: Sequence[tuple[Box, float]]) -> KeyFrame:
-    boxes = np.array([box for box, _ in seen], np.float32).reshape(-1, 4)
-    return KeyFrame(number, boxes, np.array([score for _, score in seen], np.float32))
-
-
-def found(result: Follow) -> NDArray[np.bool_]:
-    there: NDArray[np.bool_] = np.isfinite(result.boxes[:, 0])
-    return there
-
-
-def is_at(box: Box) -> Callable[[Track], bool]:
-    return lambda track: bool(np.abs(np.median(track.boxes, axis=0) - box).max() < 20)
-
-
-def walker(number: int) -> Box:
-    x = 4.0 * number
-    return (x, 150, x + 70, 350)
+from sign_etl.pose.signer import Box, KeyFrame, SignerOptions, Track, follow
 
 
 def test_one_signer_all_along() -> None:
@@ -184,116 +158,6 @@ def test_two_boxes_around_one_person_are_one() -> None:
     assert (result.persons, result.ambiguous) == (1, 0.0)
 
 
-def test_one_miss_is_bridged() -> None:
-    result = follow(keys(60, lambda t: [] if t == 30 else [(MIDDLE, 0.9)]), 60, SIZE)
-    assert found(result).all()
-    assert result.ask == ()
-
-
-def test_one_miss_of_a_second_is_a_gap() -> None:
-    result = follow(keys(150, lambda t: [] if t == 50 else [(MIDDLE, 0.9)], step=25), 150, SIZE)
-    assert not found(result)[40:60].any()
-
-
-def test_a_gap_in_the_middle_is_not_invented() -> None:
-    gone = range(40, 70)
-    result = follow(keys(120, lambda t: [] if t in gone else [(MIDDLE, 0.9)]), 120, SIZE)
-    # Each frame goes with the nearest key frame.
-    assert np.flatnonzero(~found(result)).tolist() == list(range(35, 66))
-    assert (result.boxes[found(result)] == np.array(MIDDLE, np.float32)).all()
-    assert result.ask == (35, 65)
-
-
-def test_asking_again_finds_the_borders_of_a_gap() -> None:
-    gone = range(37, 64)
-
-    def seen(number: int) -> list[tuple[Box, float]]:
-        return [] if number in gone else [(MIDDLE, 0.9)]
-
-    known = keys(120, seen)
-    asked = 0
-    while (result := follow(known, 120, SIZE)).ask:
-        asked += len(result.ask)
-        known = sorted([*known, *(key(n, seen(n)) for n in result.ask)], key=lambda k: k.number)
-    assert asked <= 6
-    wrong = found(result) == np.isin(np.arange(120), gone)
-    assert wrong.sum() <= 4
-
-
-def test_somebody_who_comes_late_and_leaves_early() -> None:
-    result = follow(keys(100, lambda t: [(MIDDLE, 0.9)] if 30 <= t <= 60 else []), 100, SIZE)
-    assert np.flatnonzero(found(result)).tolist() == list(range(26, 65))
-    assert result.ask == (25, 65)
-
-
-def test_after_a_long_gap_the_same_place_is_the_same_person() -> None:
-    def seen(number: int) -> list[tuple[Box, float]]:
-        return [] if 30 <= number < 90 else [(LEFT, 0.9)]
-
-    result = follow(keys(120, seen), 120, SIZE)
-    assert found(result)[:20].all()
-    assert found(result)[95:].all()
-
-
-def test_a_hard_cut_between_two_signers() -> None:
-    # The boxes overlap: only the cut tells that they are two.
-    other = (200, 80, 400, 480)
-    both = keys(100, lambda t: [(MIDDLE if t < 50 else other, 0.9)])
-    result = follow(both, 100, SIZE, cuts=(47,))
-    assert (result.boxes[:47] == np.array(MIDDLE, np.float32)).all()
-    assert (result.boxes[47:] == np.array(other, np.float32)).all()
-    assert (result.persons, result.ambiguous, result.cuts) == (1, 0.0, (47,))
-    assert result.ask == ()
-    # Without it the box glides from one to the other.
-    glided = follow(both, 100, SIZE).boxes[40:51, 0]
-    assert (np.diff(glided) < 0).all()
-
-
-def test_the_first_frame_of_an_unseen_shot_is_asked_for() -> None:
-    known = keys(100, lambda _: [(MIDDLE, 0.9)], step=25)
-    result = follow(known, 100, SIZE, cuts=(30, 55, 72))
-    assert result.ask == (30, 55)
-    assert not found(follow(known, 100, SIZE, cuts=(30, 45)))[30:45].any()
-
-
-def test_each_shot_has_a_signer_of_its_own() -> None:
-    def seen(number: int) -> list[tuple[Box, float]]:
-        return [(LEFT, 0.9), ((430, 200, 560, 420), 0.9)] if number < 50 else [(RIGHT, 0.9)]
-
-    result = follow(keys(100, seen), 100, SIZE, cuts=(50,))
-    assert (result.boxes[:50] == np.array(LEFT, np.float32)).all()
-    assert (result.boxes[50:] == np.array(RIGHT, np.float32)).all()
-
-
-def test_a_cut_that_nobody_told_is_found() -> None:
-    def seen(number: int) -> list[tuple[Box, float]]:
-        return [(LEFT if number < 47 else RIGHT, 0.9)]
-
-    known = keys(100, seen)
-    result = follow(known, 100, SIZE)
-    assert found(result).all()
-    assert result.ask == (45,)
-    while (result := follow(known, 100, SIZE)).ask:
-        known = sorted([*known, *(key(n, seen(n)) for n in result.ask)], key=lambda k: k.number)
-    assert result.cuts == (47,)
-    assert (result.boxes[:47] == np.array(LEFT, np.float32)).all()
-    assert (result.boxes[47:] == np.array(RIGHT, np.float32)).all()
-
-
-def test_one_key_frame_reaches_no_farther_than_it_may() -> None:
-    one = [key(0, [(MIDDLE, 0.9)])]
-    result = follow(one, 100, SIZE)
-    assert np.flatnonzero(found(result)).tolist() == list(range(31))
-    assert result.ask == (30,)
-    assert found(follow(one, 20, SIZE)).all()
-
-
-def test_one_frame() -> None:
-    result = follow([key(0, [(MIDDLE, 0.9)])], 1, SIZE, motion=lambda _: float("nan"))
-    assert (result.boxes == np.array([MIDDLE], np.float32)).all()
-    assert (result.persons, result.ambiguous, result.ask) == (1, 0.0, ())
-
-
 def test_options_move_the_limits() -> None:
     seen = keys(100, lambda t: [] if t in (40, 50) else [(MIDDLE, 0.6)])
     assert found(follow(seen, 100, SIZE, options=SignerOptions(max_missed=2))).all()
@@ -358,42 +222,3 @@ def test_whatever_the_detector_says(seen: list[list[tuple[Box, float]]], cuts: l
     again = follow(turned, frames, SIZE, cuts=cuts, motion=lambda track: float(len(track.numbers)))
     assert (again.persons, again.ask) == (result.persons, result.ask)
     assert np.array_equal(again.boxes, result.boxes, equal_nan=True)
-
-
-# ---- motion of the hands
-
-
-KIND = layout("coco-wholebody-133")
-
-
-def standing(sightings: int) -> NDArray[np.float64]:
-    pixels = np.full((sightings, KIND.size, 2), 200.0)
-    pixels[:, KIND.index("left_shoulder")] = (250, 100)
-    pixels[:, KIND.index("right_shoulder")] = (150, 100)
-    return pixels
-
-
-def test_hands_move_in_shoulder_widths() -> None:
-    pixels = standing(3)
-    hands = [KIND.index(name) for name in ("left_wrist", "left_hand_index_tip")]
-    pixels[1, hands] += (30, 40)  # 50 px there and 50 px back: half a shoulder width
-    scores = np.ones(pixels.shape[:2])
-    # Two of ten markers move.
-    assert hand_motion(pixels, scores, (0, 9, 18), KIND) == pytest.approx(0.5 * 2 / 10)
-    assert hand_motion(pixels * 3, scores, (0, 9, 18), KIND) == pytest.approx(0.1)
-    unsure = np.where(np.isin(np.arange(KIND.size), hands), 0.2, 1.0)[None].repeat(3, axis=0)
-    assert hand_motion(pixels, unsure, (0, 9, 18), KIND) == 0
-
-
-def test_walking_is_no_signing() -> None:
-    pixels = standing(4) + np.arange(4)[:, None, None] * 100.0
-    assert hand_motion(pixels, np.ones(pixels.shape[:2]), range(4), KIND) == 0
-
-
-def test_motion_that_cannot_be_told() -> None:
-    pixels = standing(2)
-    scores = np.ones(pixels.shape[:2])
-    assert np.isnan(hand_motion(pixels[:1], scores[:1], (0,), KIND))
-    assert np.isnan(hand_motion(pixels, scores * 0, (0, 1), KIND))
-    hands = layout("hands-42")
-    assert np.isnan(hand_motion(np.zeros((2, 42, 2)), np.ones((2, 42)), (0, 1), hands))

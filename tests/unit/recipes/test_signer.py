@@ -14,6 +14,7 @@ import pytest
 from sign_etl.recipes.signer import MOTIONS, Arm, Pose, Signer, clip_poses, joints, render, signer
 from sign_etl.recipes.signer.hand_model import CLAW, OPEN, POINT, blend, hand_joints
 from sign_etl.recipes.signer.light import develop
+from sign_etl.recipes.signer.render import scenery
 from sign_etl.recipes.signer.skeleton import (
     FOREARM_CM,
     LEFT,
@@ -91,9 +92,7 @@ def test_bytes_do_not_depend_on_the_cpu_type() -> None:
 
 
 def test_a_partly_lit_picture_equals_the_wholly_lit_one() -> None:
-    from sign_etl.recipes.signer.render import _stage
-
-    canvas = _stage(signer(0), SIZE, SIZE).canvas
+    canvas = scenery(signer(0), SIZE, SIZE).canvas
     whole = develop(canvas, (slice(0, SIZE), slice(0, SIZE)))
     part = develop(canvas, (slice(41, 113), slice(30, 97)))
     assert np.array_equal(whole[:, 41:113, 30:97], part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from sign_etl.core.store import Store
 from sign_etl.run.journal import Result
 from sign_etl.schema.clip import Source
 from sign_etl.schema.outcome import Reason, Reject, StageName
+from sign_etl.stages.item import is_cut
 
 QUICK = {"rate_per_s": 1000, "burst": 1000, "backoff_s": 0.01, "attempts": 2}
 
@@ -171,6 +173,36 @@ def test_sources_are_released_and_shared_ones_fetched_once(tmp_path: Path, media
         assert Counter(logged.path for logged in server.requests("/ok/a.mp4"))["/ok/a.mp4"] <= 2
     left = [path for path in Path(run.setup.sources).rglob("*") if path.is_file()]
     assert left == []
+
+
+def test_a_store_that_is_deleted_meanwhile_costs_no_clip(
+    tmp_path: Path, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the engine's look (nobody needs the source) and the work on the clip."""
+    with TroubleServer(media) as server:
+        run = online(tmp_path, {"a": server.url("ok/a.mp4")})
+        run.run()
+        run.publish()
+        before = tree(run.build)
+        store = run.store.root
+        for path in (store / "actions" / "quality").rglob("*.json"):
+            path.unlink()  # so that something is left to do
+
+        def pruned(stages: Any, clip: Any, source: Any) -> bool:
+            found = is_cut(stages, clip, source)
+            shutil.rmtree(store / "actions" / "normalise")
+            return found
+
+        with monkeypatch.context() as patch:
+            patch.setattr("sign_etl.run.engine.is_cut", pruned)
+            with pytest.raises(DiskError, match="deleted meanwhile"):
+                run.run()
+        assert "crashed" not in outcomes(run).values()
+        run.stop.clear()
+        run.run()
+        run.publish()
+    assert outcomes(run) == {"a": "written"}
+    assert tree(run.build) == before
 
 
 def test_another_build_takes_everything_from_the_store(run: TinyRun, tmp_path: Path) -> None:

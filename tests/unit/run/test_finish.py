@@ -15,9 +15,9 @@ from tiny_run import CARD, TinyRun, make_clip, tiny_run, write_videos
 
 from sign_etl.core.errors import AccountingError
 from sign_etl.reader import open_build
+from sign_etl.reader.manifest import MANIFEST
 from sign_etl.run.finish import publish, write_lock
 from sign_etl.run.journal import Journal, Result
-from sign_etl.run.shards import MANIFEST
 from sign_etl.schema.outcome import Reason, Reject, StageName
 from sign_etl.shard.verify import verify
 

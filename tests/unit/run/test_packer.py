@@ -10,8 +10,9 @@ from process import tree
 from tiny_run import TinyRun, make_clip, tiny_run, write_videos
 
 from sign_etl.core.store import Blob
+from sign_etl.reader.manifest import MANIFEST
 from sign_etl.run.journal import Result
-from sign_etl.run.shards import MANIFEST, Packer
+from sign_etl.run.shards import Packer
 from sign_etl.schema.outcome import Reason, Reject, StageName
 from sign_etl.shard import pack as pack_module
 from sign_etl.shard.pack import load_packed

@@ -40,6 +40,7 @@ def test_the_defaults_are_whole() -> None:
         ("batch.samples=true", "`batch.samples` must be a whole number", "recipes"),
         ("optimizer.schedule=cosin", "must be `cosine`", "did you mean `cosine`?"),
         ("init={run: a, published: b}", "`run` and `published` exclude each other", "recipes"),
+        ("batch={classes: 4, temperature: 2}", "`classes` does not go with", "recipes"),
         ("trackers=[tensorbord]", "must be `tensorboard`", "did you mean `tensorboard`?"),
     ],
 )
@@ -53,3 +54,5 @@ def test_what_is_wrong_is_told(setting: str, message: str, hint: str) -> None:
 def test_an_average_of_parts_is_refused() -> None:
     with pytest.raises(DocumentError, match="does not go with"):
         parsed("ema=0.9", "parallel=fsdp")
+    with pytest.raises(DocumentError, match="`compile` does not go with"):
+        parsed("compile=true", "parallel=fsdp")

@@ -135,6 +135,42 @@ def test_two_addresses_with_equal_bytes_are_released_one_by_one(
     stage.close()
 
 
+def test_two_sources_at_one_address_do_not_take_each_others_bytes_away(
+    tmp_path: Path, server: TroubleServer
+) -> None:
+    stage = online(tmp_path)
+    url = server.url("ok/a.mp4")
+    one = got(stage.run(Source("1", url), NEVER))
+    two = got(stage.run(Source("2", url), NEVER))
+    assert one.path != two.path
+    release(one)
+    assert not one.present
+    assert two.present
+    assert sha256_file(Path(two.path)) == two.sha256
+    assert got(stage.look(Source("2", url))) == two
+    assert len(server.requests("/ok/a.mp4")) == 1
+    # Who comes when nobody holds them any more asks again.
+    release(two)
+    assert got(stage.run(Source("3", url), NEVER)).present
+    assert len(server.requests("/ok/a.mp4")) == 2
+    stage.close()
+
+
+def test_an_address_is_asked_once_however_many_sources_want_it(
+    tmp_path: Path, server: TroubleServer
+) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    stage = online(tmp_path)
+    sources = [Source(str(number), server.url("ok/a.mp4")) for number in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        found = [got(ref) for ref in pool.map(lambda source: stage.run(source, NEVER), sources)]
+    assert len({ref.path for ref in found}) == 6
+    assert all(ref.present for ref in found)
+    assert len(server.requests("/ok/a.mp4")) == 1
+    stage.close()
+
+
 def test_another_build_does_not_lose_its_source(tmp_path: Path, server: TroubleServer) -> None:
     source = Source("a", server.url("ok/a.mp4"))
     setups = []

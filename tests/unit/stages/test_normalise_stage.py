@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from tiny_run import make_clip, make_pipeline, make_setup
 from zoo_makers import write_heavy
 
 from sign_etl.core.canonical import sha256_file
+from sign_etl.core.errors import DiskError
 from sign_etl.schema.clip import Source
 from sign_etl.schema.outcome import Reason, Reject
 from sign_etl.stages.item import Item, SourceRef
@@ -53,6 +55,16 @@ def settled(folder: Path, **settings: Any) -> NormaliseStage:
 
 def store_entries(folder: Path) -> set[str]:
     return {path.name for path in (folder / "store" / "actions").rglob("*.json")}
+
+
+def test_a_source_that_was_taken_away_is_no_reject(
+    stage: NormaliseStage, video: Path, tmp_path: Path
+) -> None:
+    gone = item(Path(shutil.copy(video, tmp_path / "gone.mp4")), end_s=0.5)
+    (tmp_path / "gone.mp4").unlink()
+    with pytest.raises(DiskError, match="deleted meanwhile"):
+        stage.run(gone)
+    assert stage.look(gone) is None
 
 
 def test_a_clip_is_made_once(stage: NormaliseStage, video: Path, folder: Path) -> None:

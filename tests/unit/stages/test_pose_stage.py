@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from poison import DEADLY, ENDLESS
 from tiny_run import make_pipeline, make_setup, truth_setup
 
+from sign_etl.core.errors import DiskError
 from sign_etl.core.store import Store
 from sign_etl.pose.base import PoseInput
 from sign_etl.recipes.base import RECIPES
@@ -134,6 +135,16 @@ def test_bytes_that_are_lost_are_estimated_again(
     assert stage.look(items[1]) is None
     assert stage.run(items[1]) == made
     assert stage.look(items[1]) == made
+
+
+def test_keypoints_that_somebody_deletes_stop_the_run(
+    stage: PoseStage, setup: Setup, items: list[Item]
+) -> None:
+    """The store may be deleted at any time, also between two stages of a clip."""
+    made = stage.run(items[1])
+    Store(setup.store).drop(made.poses["truth"].blobs["keypoints"])
+    with pytest.raises(DiskError, match="deleted meanwhile"):
+        QualityStage(setup).run(made)
 
 
 def test_a_clip_that_the_backend_cannot_take_is_a_reject(

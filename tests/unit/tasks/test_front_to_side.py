@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from pose_build import write_pose_build
 from programs import load_program
 
 from sign_etl.app.train import find_recipe
@@ -17,7 +19,7 @@ from sign_etl.tasks.setup import load_recipe
 
 copies, views = load_program("copies"), load_program("front_to_side")
 nearest = load_program("nearest_view")
-SYSTEMS = load_program("view_systems").systems("small-mt5")
+SYSTEMS = load_program("view_systems").systems()
 
 
 @pytest.mark.parametrize("number", range(4))
@@ -78,21 +80,38 @@ def test_a_fold_is_never_learned() -> None:
 
 
 @pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.name)
-def test_the_settings_of_a_system_are_settings(system: object) -> None:
-    parts = [(system.recipe, system.settings), *([system.before] if system.before else [])]  # type: ignore[attr-defined]
-    for recipe, settings in parts:
-        flat = [f"{key}={json.dumps(value)}" for key, value in settings.items()]
-        assert load_recipe(find_recipe(recipe), flat).data.select == "val"
+def test_the_settings_of_a_system_are_settings(system: Any) -> None:
+    part = system
+    while part is not None:
+        flat = [f"{key}={json.dumps(value)}" for key, value in part.settings.items()]
+        assert load_recipe(find_recipe(part.recipe), flat).data.select == "val"
         with pytest.raises(DocumentError):
-            load_recipe(find_recipe(recipe), [*flat, "data.select=test"])
+            load_recipe(find_recipe(part.recipe), [*flat, "data.select=test"])
+        part = part.before
+
+
+def test_what_a_system_begins_from_is_trained_first(tmp_path: Path) -> None:
+    build = write_pose_build(tmp_path / "build", [8] * 12, splits=("train", "val", "test"))
+    full = next(system for system in SYSTEMS if system.name == "mae_pose, spoter")
+    system = full._replace(epochs=1, before=full.before._replace(epochs=1))
+    line = views.perform(views.Job(system, "side", 3), build, tmp_path)
+    first, second = (tmp_path / "runs" / f"mae_pose{part}-side-3" for part in ("", "-spoter"))
+    assert load_recipe(second / "config.yaml").init.run == str(first)
+    assert load_recipe(first / "config.yaml").seed == 3
+    for part in (first, second):
+        assert json.loads((part / "checkpoints" / "best.json").read_text())
+    judged = json.loads((second / "results" / "test" / "metrics.json").read_text())["metrics"]
+    own = json.loads((second / "results" / "val" / "metrics.json").read_text())["metrics"]
+    assert (line["top1"], line["learned"]) == (judged["top1"], own["top1"])
+    assert line["cpu_s"] > 0
 
 
 def test_the_table_tells_means_and_extremes() -> None:
     common = {"system": "a", "takes": "keypoints", "parameters": 1200}
     lines = [
         {**common, "protocol": "side", "number": 0, "top1": 0.25, "top5": None, "learned": 1.0},
-        {**common, "protocol": "side", "number": 1, "top1": 0.5, "top5": None},
-        {**common, "protocol": "copies", "number": 0, "top1": 1.0, "top5": 1.0},
+        {**common, "protocol": "side", "number": 1, "top1": 0.5, "top5": None, "cpu_s": 12.5},
+        {**common, "protocol": "copies", "number": 0, "top1": 1.0, "top5": 1.0, "cpu_s": 13.7},
     ]
     row = (
         "a",
@@ -105,6 +124,7 @@ def test_the_table_tells_means_and_extremes() -> None:
         "1",
         "100.0",
         "100.0",
+        "13",
     )
     assert views.table(lines) == [row]
 

@@ -115,3 +115,10 @@ def test_it_wants_its_model_and_pictures() -> None:
         plugin.open(plugin.options({}), pose, pose.options({}), points)
     with pytest.raises(ConfigError, match="takes Frames"):
         plugin.open(plugin.options({}), video, video.options(TINY), points)
+
+
+def test_it_is_not_exported_but_what_is_fine_tuned_from_it() -> None:
+    task = opened()
+    with pytest.raises(ConfigError, match="draws what is hidden") as caught:
+        task.export(task.build())
+    assert "init.run" in (caught.value.hint or "")

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 pytest.importorskip("torch")
-from sign_etl.core.errors import UsageError, VerifyError
+from sign_etl.core.errors import ConfigError, UsageError, VerifyError
 from sign_etl.tasks.heat_map import arranged, draw_heat_map
 from sign_etl.tasks.similarity import (
     Classes,
@@ -66,6 +66,12 @@ def test_mean_embeds_by_hand() -> None:
     np.testing.assert_allclose(targets.sum(axis=1), [0.9 + 0.1 * half, 0.9, 0.9 - 0.1 * half])
     assert closest_pairs(found, "abc")[0] == ("a", "b", pytest.approx(half))
     assert len(closest_pairs(found, "abc")) == 3
+
+
+def test_another_variant_is_refused() -> None:
+    with pytest.raises(ConfigError, match="no variant `mean_embed`") as caught:
+        similarity(LINE, "mean_embed")  # type: ignore[arg-type]
+    assert caught.value.hint == "did you mean `mean_embeds`?"
 
 
 def test_far_classes_do_not_vanish() -> None:

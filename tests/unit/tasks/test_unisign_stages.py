@@ -17,8 +17,11 @@ from tiny_build import LABELS, write_tiny_build
 from tiny_mt5 import write_tiny_mt5
 
 from sign_etl.core.canonical import sha256_file
+from sign_etl.core.errors import ConfigError
 from sign_etl.tasks.checkpoint import find_checkpoint, read_json, read_records, read_weights
+from sign_etl.tasks.outside import outside
 from sign_etl.tasks.setup import load_recipe, open_training
+from sign_etl.tasks.trained import open_run
 
 train = load_program("train")
 evaluate = load_program("evaluate")
@@ -79,6 +82,10 @@ def test_the_stages_follow_one_another(world: Path) -> None:
     assert evaluate.evaluate(world / "second", data, "val") == found["metrics"]
     assert sha256_file(folder / "predictions.csv") == said
     assert read_json(world / "second" / "build.json")["preprocessing"]["share"] == 0.3
+    trained = open_run(world / "second", data)
+    with pytest.raises(ConfigError, match="pictures of hands cannot be exported") as caught:
+        outside(trained, "clip")
+    assert "first stage" in (caught.value.hint or "")
 
 
 def test_crops_reach_the_model(world: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,11 +17,14 @@ from tiny_build import write_tiny_build
 pytest.importorskip("matplotlib")
 
 from sign_etl.app.report_page import report_page
-from sign_etl.app.verify import verify
 from sign_etl.reader import open_build
+from sign_etl.schema.report_parts import HistogramPart
+from sign_etl.shard.verify import verify
 from sign_etl.viz.page import clip_data
+from sign_etl.viz.page_contents import chart
 from sign_etl.viz.page_elements import bar, data_block, escaped, foreign
 from sign_etl.viz.sample_pictures import MOST_BYTES, sample_pictures
+from sign_etl.viz.strip import label_of
 
 HOSTILE = (
     "</script><script>window.hacked=1</script>",
@@ -147,3 +151,22 @@ def test_elements() -> None:
     assert foreign("x" * 1000).count("x") == 400
     assert 'width="100.00"' in bar(7)
     assert "</script" not in data_block("d", ["</script>", "\u2028", "\ud800"])[:-9]
+
+
+def test_a_reject_is_told_with_its_meaning_and_by_name(page: str) -> None:
+    [row] = re.findall(r"<tr><th[^>]*>link-dead</th>.*?</tr>", page)
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", row)
+    assert cells[:2] == ["the address is gone for good", "1"]
+    assert cells[-1].endswith("(404)</bdi>")
+
+
+def test_a_clip_without_words_goes_by_its_own_name(build: Path) -> None:
+    with open_build(build) as opened:
+        sample = replace(next(iter(opened)), label=None, gloss=None, text=None)
+    assert label_of(sample) == sample.annotation_id
+
+
+def test_one_bar_is_told_in_words() -> None:
+    found = HistogramPart(edges=(2, 3), counts=(56,))
+    [words] = chart(found, "clips of a class", "classes", "Classes by their clips")
+    assert words == "<p>Classes by their clips: 2 clips of a class for all 56 classes.</p>"
