@@ -42,4 +42,4 @@ def test_json_and_list(reply: Any, build: Path, tmp_path: Path) -> None:
 def test_what_is_missing_is_named(sign_etl: Any, arguments: list[str], lacking: str) -> None:
     done = sign_etl("export", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"error: missing {lacking}\nhint: sign-etl export BUILD FORMAT")
+    assert done.stderr.startswith(f"error: missing {lacking}\nhint: `sign-etl export BUILD FORMAT")

@@ -206,8 +206,8 @@ def whole_texts(node: ast.AST) -> Iterator[ast.expr]:
 def hints() -> Iterator[tuple[str, str]]:
     """All texts that stand in hints, or in constants and variables that are called so."""
     for each in everything():
-        for node in whole_texts(each.hint) if each.hint is not None else ():
-            yield each.place, text_of(node)
+        for text in whole_texts(each.hint) if each.hint is not None else ():
+            yield each.place, text_of(text)
     for name, node in nodes():
         if isinstance(node, ast.Assign):
             called = [target.id for target in node.targets if isinstance(target, ast.Name)]
