@@ -78,6 +78,19 @@ def write_json(path: Path, value: Any) -> None:
     write_bytes(path, (canonical_json(value) + "\n").encode("utf-8"))
 
 
+def link(existing: Path, path: Path) -> None:
+    """Give the bytes of `existing` a second name, in one step; the file system counts the names.
+
+    Raises:
+        OSError: `existing` is gone, or this disk has no links.
+    """
+    with scratch(path.parent) as folder:
+        temporary = folder / path.name
+        os.link(existing, temporary)
+        path.unlink(missing_ok=True)  # a rename onto another name of the same bytes does nothing
+        publish(temporary, path, durable=False)
+
+
 @contextmanager
 def scratch(parent: Path) -> Iterator[Path]:
     """A private folder under `parent` for work in progress; gone afterwards."""

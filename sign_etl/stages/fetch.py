@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import threading
 from collections.abc import Iterator, Mapping
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sign_etl.core.canonical import digest
-from sign_etl.core.files import disk_errors, sweep
+from sign_etl.core.files import disk_errors, link, sweep
 from sign_etl.core.seams import seam
 from sign_etl.core.store import Blob
 from sign_etl.media.local import MediaFolder
@@ -140,10 +139,8 @@ class FetchStage:
         path = folder / SOURCE_FILE
         for twin in twins:
             if _reference(entry.facts, twin / SOURCE_FILE, owned=True).present:
-                folder.mkdir(parents=True, exist_ok=True)
-                path.unlink(missing_ok=True)
                 with suppress(OSError):  # released meanwhile, or no links on such a disk
-                    os.link(twin / SOURCE_FILE, path)
+                    link(twin / SOURCE_FILE, path)
                     return _reference(entry.facts, path, owned=True)
         return None
 

@@ -31,6 +31,7 @@ def make_accelerator(config: TrainConfig, run: Path) -> Accelerator:
     """
     try:
         from accelerate import Accelerator
+        from accelerate.state import AcceleratorState, is_initialized
         from accelerate.tracking import get_available_trackers
         from accelerate.utils import ProjectConfiguration
     except ImportError:
@@ -40,9 +41,12 @@ def make_accelerator(config: TrainConfig, run: Path) -> Accelerator:
     for name in config.trackers:
         if name not in present:
             raise _missing(name)
+    precision = "no" if config.precision == "fp32" else config.precision
+    if is_initialized() and AcceleratorState().mixed_precision != precision:
+        AcceleratorState._reset_state()  # else the first run of a process decides for the second
     accelerator = Accelerator(
         cpu=not torch.accelerator.is_available(),  # else processes without GPUs do not meet
-        mixed_precision="no" if config.precision == "fp32" else config.precision,
+        mixed_precision=precision,
         log_with=list(config.trackers) or None,
         project_config=ProjectConfiguration(str(run), str(run / "logs")),
     )

@@ -45,6 +45,7 @@ ELSEWHERE: Mapping[str, tuple[str, str]] = {
     r"train (?!list)": ("trains for minutes", "tests/e2e/test_train.py"),
     r"evaluate ": ("needs a run", "tests/e2e/test_train.py"),
     r"(embed|similarity) ": ("needs a run", "tests/e2e/test_after_training.py"),
+    r"features info clip --set": ("wants a model's files", "tests/cli/test_features.py"),
     r"datasets new ": ("writes into the checkout", "tests/cli/test_datasets_new.py"),
     r"status /data": ("watches a cluster", "tests/unit/app/test_watching.py"),
 }

@@ -20,6 +20,7 @@ from sign_etl.core.files import (
     TEMP_PREFIX,
     atomic_open,
     disk_errors,
+    link,
     scratch,
     sweep,
     write_bytes,
@@ -125,6 +126,22 @@ def test_modes_follow_the_umask(tmp_path: Path, umask: int, mode: int) -> None:
     path = tmp_path / "file"
     subprocess.run([sys.executable, "-c", program, str(path), str(umask)], check=True)
     assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+def test_a_link_replaces_what_was_there_and_outlives_the_first_name(tmp_path: Path) -> None:
+    first, second = tmp_path / "a" / "source", tmp_path / "b" / "source"
+    first.parent.mkdir()
+    first.write_bytes(b"bytes")
+    for _ in range(2):  # a second time it is there already
+        link(first, second)
+        assert second.samefile(first)
+        assert [path.name for path in second.parent.iterdir()] == ["source"]
+    first.unlink()
+    assert second.read_bytes() == b"bytes"
+    with pytest.raises(FileNotFoundError):
+        link(first, second)
+    assert [path.name for path in second.parent.iterdir()] == ["source"]
+    assert second.read_bytes() == b"bytes"
 
 
 def test_scratch_is_gone_afterwards(tmp_path: Path) -> None:

@@ -119,6 +119,14 @@ def test_a_tracker_that_cannot_begin_is_told(folder: Path, tmp_path: Path) -> No
     assert "leave it out of `trackers`" in str(caught.value.hint)
 
 
+def test_runs_of_one_process_have_their_own_precision(folder: Path, tmp_path: Path) -> None:
+    for precision, expected in (("bf16", "bf16"), ("fp32", "no"), ("bf16", "bf16")):
+        settings = config(folder, f"precision={precision}", "trackers=[]")
+        made = make_accelerator(settings, tmp_path / precision)
+        assert made.mixed_precision == expected
+    make_accelerator(config(folder, "precision=fp32", "trackers=[]"), tmp_path)
+
+
 def test_a_run_goes_on_under_a_version_with_more_settings(folder: Path, tmp_path: Path) -> None:
     facts = {"dataset_hash": "aa"}
     claim_run(config(folder), facts, tmp_path, resume=False)
