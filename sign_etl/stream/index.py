@@ -208,8 +208,7 @@ def open_index(
     sources = tuple(source for source, _ in opened)
     tables = [table for _, table in opened]
     names, maps = _unite([s.labels if labels == "raw" else s.normal_labels for s in sources])
-    shards: list[str] = []
-    shard_source: list[int] = []
+    shards, shard_source = list[str](), list[int]()
     shard_columns, label_columns = [], []
     for number, (source, table) in enumerate(zip(sources, tables, strict=True)):
         paths = list(source.shard_sizes)
