@@ -62,7 +62,7 @@ def _computed(
                 taken = video.take(some)
         except SampleError:
             raise ValueError("the video cannot be decoded") from None
-        pictures = np.stack([frame.picture(taken[number], box) for number in some])
+        pictures = frame.pictures([taken[number] for number in some], box)
         made = extractor(pictures)
         if made.shape != (len(some), extractor.size):
             raise ValueError(f"the network gave {made.shape}, not {len(some), extractor.size}")

@@ -3,7 +3,8 @@
 No B-frames: a frame is decoded as soon as it is read and its decoding time is its presentation
 time, so the file needs no edit list (old readers ignore those), single frames are read with fewer
 decodes, and at this preset the files are even a little smaller. A short closed GOP of fixed length
-starts at every `gop`-th frame.
+starts at every `gop`-th frame. A clip is written once and read in every epoch: `fastdecode` leaves
+out what costs a reader most, arithmetic coding and the loop filter.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class ClipWriter:
         colour: tags of the pictures.
         crf: x264 quality.
         preset: x264 preset.
+        tune: x264 tune, or none.
         gop: frames between key frames.
     """
 
@@ -49,6 +51,7 @@ class ClipWriter:
         *,
         crf: int,
         preset: str,
+        tune: str,
         gop: int,
     ) -> None:
         self.frames = 0
@@ -85,6 +88,7 @@ class ClipWriter:
         stream.options = {
             "crf": str(crf),
             "preset": preset,
+            **({} if tune == "none" else {"tune": tune}),
             "a53cc": "0",
             "x264-params": ":".join(f"{name}={value}" for name, value in x264.items()),
         }

@@ -22,7 +22,7 @@ from sign_etl.schema.outcome import Reject, StageName
 from sign_etl.schema.pipeline import NormaliseConfig
 from sign_etl.schema.verdict import verdict
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 """Part of every fingerprint: another output means another version."""
 
 TARGET: Final = "sign_etl.media.normalise_child:run"

@@ -141,6 +141,7 @@ class Output:
             colour,
             crf=config.crf,
             preset=config.preset,
+            tune=config.tune,
             gop=config.gop,
         )
         return pictures

@@ -26,9 +26,12 @@ Scaler = Literal["torch", "pillow"]
 Box: TypeAlias = tuple[float, float, float, float]
 """Left, top, right and bottom in pixels of the source."""
 Triple: TypeAlias = tuple[float, float, float]
+Picture: TypeAlias = NDArray[np.uint8]
 
 GREY = 114
 """Of the bars of `letterbox`."""
+TOGETHER = 16
+"""Pictures that torch resizes at once: their weights are made once, and they stay in the cache."""
 NORMS: dict[str, tuple[Triple, Triple]] = {
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     "clip": ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)),
@@ -89,22 +92,27 @@ class Frame:
             found.append((left, top, left + wide, top + tall))
         return found
 
-    def picture(self, source: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
+    def picture(self, source: Picture, box: Box) -> Picture:
         """The box of a source (H', W', 3) as a picture (H, W, 3)."""
+        found: Picture = self.pictures([source], box)[0]
+        return found
+
+    def pictures(self, sources: Sequence[Picture], box: Box) -> Picture:
+        """The box of each of N sources of one size, as (N, H, W, 3)."""
         height, width = self.size
-        scale_to = resized_by_torch if self.scaler == "torch" else resized
+        scale_to = all_resized_by_torch if self.scaler == "torch" else all_resized
         if self.resize != "letterbox":
-            return scale_to(source, box, width, height)
+            return scale_to(sources, box, width, height)
         wide, tall = box[2] - box[0], box[3] - box[1]
         scale = min(width / wide, height / tall)
         inner = (max(1, round(wide * scale)), max(1, round(tall * scale)))
-        out = np.full((height, width, 3), GREY, np.uint8)
+        out = np.full((len(sources), height, width, 3), GREY, np.uint8)
         left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
-        out[top : top + inner[1], left : left + inner[0]] = scale_to(source, box, *inner)
+        out[:, top : top + inner[1], left : left + inner[0]] = scale_to(sources, box, *inner)
         return out
 
 
-def resized(source: NDArray[np.uint8], box: Box, width: int, height: int) -> NDArray[np.uint8]:
+def resized(source: Picture, box: Box, width: int, height: int) -> Picture:
     """The box of a picture in another size, by Pillow."""
     tall, wide = source.shape[:2]
     left, top = max(0.0, box[0]), max(0.0, box[1])
@@ -113,21 +121,34 @@ def resized(source: NDArray[np.uint8], box: Box, width: int, height: int) -> NDA
     return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR, box=inside))
 
 
-def resized_by_torch(
-    source: NDArray[np.uint8], box: Box, width: int, height: int
-) -> NDArray[np.uint8]:
+def all_resized(sources: Sequence[Picture], box: Box, width: int, height: int) -> Picture:
+    """The same of N pictures, as (N, H, W, 3)."""
+    return np.stack([resized(source, box, width, height) for source in sources])
+
+
+def resized_by_torch(source: Picture, box: Box, width: int, height: int) -> Picture:
     """The box of a picture in another size, by torch, on bytes."""
+    found: Picture = all_resized_by_torch([source], box, width, height)[0]
+    return found
+
+
+def all_resized_by_torch(sources: Sequence[Picture], box: Box, width: int, height: int) -> Picture:
+    """The same of N pictures of one size, as (N, H, W, 3)."""
     import torch
 
-    tall, wide = source.shape[:2]
+    tall, wide = sources[0].shape[:2]
     left, right = _whole(box[0], box[2], wide)
     top, bottom = _whole(box[1], box[3], tall)
-    picture = torch.from_numpy(source[top:bottom, left:right]).permute(2, 0, 1)[None]
-    found = torch.nn.functional.interpolate(
-        picture, (height, width), mode="bilinear", antialias=True
-    )
-    array: NDArray[np.uint8] = found[0].permute(1, 2, 0).numpy()
-    return array
+    parts = []
+    for first in range(0, len(sources), TOGETHER):
+        # Torch takes pictures that lie close together as they are, and copies all others apart.
+        close = np.stack([s[top:bottom, left:right] for s in sources[first : first + TOGETHER]])
+        given = torch.from_numpy(close).permute(0, 3, 1, 2)
+        found = torch.nn.functional.interpolate(
+            given, (height, width), mode="bilinear", antialias=True
+        )
+        parts.append(found.permute(0, 2, 3, 1).numpy())
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _whole(begin: float, end: float, most: int) -> tuple[int, int]:

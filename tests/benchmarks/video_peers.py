@@ -2,6 +2,8 @@
 
 python video_peers.py PEER DATA WORKERS
 
+A peer named `-original` reads the files that were there before they were normalised.
+
 All choose 16 frames, every fourth one from a random place, cut and resize them, and make batches of
 8 clips as bytes. What differs is where a clip comes from and how its frames are decoded.
 `webdataset` decodes as its own `torch_video` does: the member into a temporary file, all frames of
@@ -46,7 +48,7 @@ def chosen(total: int, key: str) -> list[int]:
 def cut(pictures: Any, frame: Frame = FRAME) -> Any:
     height, width = pictures[0].shape[:2]
     [box] = frame.boxes(width, height)
-    return torch.from_numpy(np.stack([frame.picture(picture, box) for picture in pictures]))
+    return torch.from_numpy(frame.pictures(pictures, box))
 
 
 def by_decord(source: Any, key: str) -> Any:
@@ -112,8 +114,8 @@ def by_temporary_file(data: bytes, key: str) -> Any:
 class Loose(torch.utils.data.Dataset[Any]):
     """Files in a folder."""
 
-    def __init__(self, data: Path, decode: Any) -> None:
-        self.paths, self.decode = sorted((data / "loose").glob("*.mp4")), decode
+    def __init__(self, folder: Path, decode: Any) -> None:
+        self.paths, self.decode = sorted(folder.glob("*.mp4")), decode
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -151,20 +153,18 @@ def sign_etl(data: Path, workers: int) -> Iterator[Any]:
                 yield batch.views["clip"]
 
 
-def decord(data: Path, workers: int) -> Iterable[Any]:
-    return torch_loader(Loose(data, by_decord), workers, shuffle=True)
+LOOSE = {
+    "decord": by_decord,
+    "pyav": by_pyav,
+    "pyav-pillow": by_pyav_and_pillow,
+    "pyav-scaled": by_pyav_scaled,
+}
 
 
-def pyav(data: Path, workers: int) -> Iterable[Any]:
-    return torch_loader(Loose(data, by_pyav), workers, shuffle=True)
-
-
-def pyav_pillow(data: Path, workers: int) -> Iterable[Any]:
-    return torch_loader(Loose(data, by_pyav_and_pillow), workers, shuffle=True)
-
-
-def pyav_scaled(data: Path, workers: int) -> Iterable[Any]:
-    return torch_loader(Loose(data, by_pyav_scaled), workers, shuffle=True)
+def loose(peer: str, data: Path, workers: int) -> Iterable[Any]:
+    kind = peer.removesuffix("-original")
+    folder = data / ("loose" if kind == peer else "original")
+    return torch_loader(Loose(folder, LOOSE[kind]), workers, shuffle=True)
 
 
 def webdataset(data: Path, workers: int) -> Iterable[Any]:
@@ -214,9 +214,14 @@ def cpu_s() -> float:
 
 def main(peer: str, data: Path, workers: int) -> None:
     torch.set_num_threads(1)
-    make = globals()[peer.replace("-", "_")]
+    packed = {
+        "sign-etl": sign_etl,
+        "webdataset": webdataset,
+        "webdataset-decord": webdataset_decord,
+    }
     began, clips, first, spent, so_far = time.perf_counter(), 0, 0.0, 0.0, 0.0
-    for batch in make(data, workers):
+    batches = packed[peer](data, workers) if peer in packed else loose(peer, data, workers)
+    for batch in batches:
         assert batch.dtype == torch.uint8
         assert batch.shape[1:] == (FRAMES, SIDE, SIDE, 3)
         if not clips:

@@ -19,7 +19,8 @@ def clip(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """A clip as `normalise` writes it, with a colour matrix."""
     path = tmp_path_factory.mktemp("clip") / "a.mp4"
     colour = Colour(request.param, request.param, request.param)
-    writer = ClipWriter(path, WIDE, TALL, Fraction(25), colour, crf=20, preset="ultrafast", gop=12)
+    how = {"crf": 20, "preset": "veryfast", "tune": "fastdecode", "gop": 12}
+    writer = ClipWriter(path, WIDE, TALL, Fraction(25), colour, **how)
     for picture in gradient(LONG, WIDE, TALL):
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
         writer.write(frame.reformat(format="yuv420p"))

@@ -15,7 +15,16 @@ from sign_etl.stream.base import VIEWS
 from sign_etl.stream.clip_view import ClipView
 from sign_etl.stream.index import open_index
 from sign_etl.stream.loader import Stream
-from sign_etl.stream.pictures import GREY, NORMS, Frame, resized, resized_by_torch
+from sign_etl.stream.pictures import (
+    GREY,
+    NORMS,
+    TOGETHER,
+    Frame,
+    Resize,
+    Scaler,
+    resized,
+    resized_by_torch,
+)
 from sign_etl.stream.plan import Batching
 from sign_etl.stream.samplers import sampler
 
@@ -74,6 +83,17 @@ def test_torch_takes_the_nearest_whole_pixels() -> None:
     ):
         found = resized_by_torch(source, box, 16, 16)
         assert np.array_equal(found, resized_by_torch(source, whole, 16, 16)), box
+
+
+@pytest.mark.parametrize("scaler", ["torch", "pillow"])
+@pytest.mark.parametrize("policy", ["short-side", "stretch", "letterbox"])
+def test_many_pictures_are_resized_as_each_of_them(policy: Resize, scaler: Scaler) -> None:
+    sources = np.random.default_rng(0).integers(0, 256, (2 * TOGETHER + 3, TALL, WIDE, 3), np.uint8)
+    frame = Frame((24, 24), policy, 24, scaler)
+    [box] = frame.boxes(WIDE, TALL)
+    found = frame.pictures(list(sources), box)
+    assert found.shape == (len(sources), 24, 24, 3)
+    assert np.array_equal(found, np.stack([frame.picture(source, box) for source in sources]))
 
 
 def test_the_scaler_stands_in_the_policy(clip: bytes) -> None:
