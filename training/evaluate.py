@@ -1,36 +1,48 @@
 """What the best weights of a run say about a split, told once training is over.
 
-    python evaluate.py RUN --data BUILD [--split test]
+    python evaluate.py RUN --data BUILD [--split test|held-out]
 
 Metrics, pictures and tables go to RUN/results/SPLIT/ and into the model card. Classes that
-training has not seen are told apart.
+training has not seen are told apart. `held-out` is no split of the build: it is all clips of the
+signers in `data.held_out`.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.compute as pc
 import torch
 
 from sign_etl.cli.output import Output
 from sign_etl.cli.reports import tell_problems
-from sign_etl.core.errors import SignEtlError, VerifyError
+from sign_etl.core.errors import SignEtlError, UsageError, VerifyError
 from sign_etl.schema.training import TrainConfig
 from sign_etl.stream.base import Filters
 from sign_etl.stream.index import Index
 from sign_etl.tasks import checkpoint as files
 from sign_etl.tasks import setup
+from sign_etl.tasks.base import Task
 from sign_etl.tasks.card import write_card
-from sign_etl.tasks.evaluation import collect, judged, write_results
-from sign_etl.tasks.seen import check_policy
+from sign_etl.tasks.evaluation import RESULTS, collect, judged, write_results
+from sign_etl.tasks.seen import check_features, check_policy, other_rates
 from sign_etl.tasks.spread import write_spread
+
+HELD_OUT = "held-out"
+"""Stands for a split: whoever was held out."""
 
 
 def evaluate(
-    run: Path, data: Sequence[str], split: str, beside: Sequence[Path] = ()
+    run: Path,
+    data: Sequence[str],
+    split: str,
+    beside: Sequence[Path] = (),
+    *,
+    say: Callable[[str], None] = lambda _: None,
 ) -> dict[str, float]:
     """Evaluate the best checkpoint of a run, or the checkpoint `run`, on one split.
 
@@ -38,7 +50,8 @@ def evaluate(
         run: a run folder, or a checkpoint in it.
         data: builds.
         split: of them.
-        beside: runs of the same recipe with other seeds, evaluated on the split before.
+        beside: runs of the same recipe with other seeds; those without results are evaluated too.
+        say: told what is odd about the data.
 
     Returns:
         The metrics, see `judged`.
@@ -56,20 +69,25 @@ def evaluate(
     index = setup.open_data(config, data)
     view, name = setup.make_view(config, train=False), config.data.view.name
     check_policy(view, facts.get("preprocessing", {}), config.name)
+    learned, whose = facts.get("sources", ()), f"the run `{config.name}`"
+    check_features(view, index, learned, whose)
+    if odd := other_rates(index, facts.get("fps", 0.0)):
+        say(odd)
     task = setup.open_task(config, index, view)
     model = task.build()
     weights = files.read_weights(best)
-    left_out = unseen(config, facts["labels"], index, fixed=not task.gallery)
+    left_out = unseen(config, facts["labels"], index, fixed=task.labelled and not task.gallery)
     model.load_state_dict(weights)
     accelerator = Accelerator(cpu=not torch.accelerator.is_available())
     model.to(accelerator.device)
-    kept = Filters(splits=(split,), labelled=bool(index.labels), min_frames=config.data.min_frames)
-    asked = setup.still(index, view, kept, name=name)
-    rows = collect(model, task, asked, accelerator)
+    asked = setup.still(index, view, asked_for(config, index, split, task), name=name)
+    rows = collect(model, task, asked, accelerator, config.data.workers)
     gallery = None
     if task.gallery:
-        learned = Filters(splits=config.data.train, labelled=True)
-        gallery = collect(model, task, setup.still(index, view, learned, name=name), accelerator)
+        signers = setup.learned_signers(config, index, all_there=False)
+        learned = Filters(splits=config.data.train, signers=signers, labelled=True)
+        known = setup.still(index, view, learned, name=name)
+        gallery = collect(model, task, known, accelerator, config.data.workers)
     metrics = judged(task, rows, gallery, left_out)
     write_results(
         folder,
@@ -77,14 +95,41 @@ def evaluate(
         task,
         metrics,
         rows,
+        left_out,
         checkpoint=best.name,
         dataset_hash=index.dataset_hash,
         damaged=len(asked.rows) - len(rows["id"]),
     )
+    for other in beside:
+        if not (other / RESULTS / split / "metrics.json").is_file():
+            evaluate(other, data, split)
     if beside:
         write_spread(folder, beside, split)
     write_card(folder)
     return metrics
+
+
+def asked_for(config: TrainConfig, index: Index, split: str, task: Task) -> Filters:
+    """Which clips an evaluation asks for.
+
+    Raises:
+        UsageError: nobody was held out.
+    """
+    kept = Filters(labelled=task.labelled, min_frames=config.data.min_frames)
+    if split != HELD_OUT:
+        there = split in pc.unique(index.column("split")).to_pylist()
+        if config.data.held_out and not there:
+            raise UsageError(
+                f"the data has no split `{split}`",
+                hint=f"--split {HELD_OUT} asks for {', '.join(config.data.held_out)}",
+            )
+        return replace(kept, splits=(split,))
+    if not config.data.held_out:
+        raise UsageError(
+            f"the run `{config.name}` held no signer out",
+            hint="train with `--set data.held_out=SIGNER`, or take a split of the build",
+        )
+    return replace(kept, signers=config.data.held_out)
 
 
 def unseen(config: TrainConfig, labels: Sequence[str], index: Index, *, fixed: bool) -> set[int]:
@@ -121,7 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out = Output()
     torch.use_deterministic_algorithms(True, warn_only=True)
     try:
-        evaluate(options.run, options.data, options.split, options.beside)
+        evaluate(options.run, options.data, options.split, options.beside, say=out.note)
     except SignEtlError as error:
         problems = getattr(error, "problems", None) or (error,)
         tell_problems(out, [(problem.message, problem.hint) for problem in problems])

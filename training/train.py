@@ -43,7 +43,7 @@ from sign_etl.tasks.devices import equal_buffers, without_exchange
 from sign_etl.tasks.evaluation import collect, write_results
 from sign_etl.tasks.figures import draw_curves
 from sign_etl.tasks.optimise import better
-from sign_etl.tasks.run_folder import hold_run
+from sign_etl.tasks.run_folder import hold_run, mark_finished
 from sign_etl.tasks.running import Run, begin, record, save
 from sign_etl.tasks.setup import load_recipe
 
@@ -76,6 +76,8 @@ def train(
     """
     run = begin(config, data, folder, resume=resume, say=say)
     progress, accelerator = run.progress, run.accelerator
+    if run.metrics is not None:
+        write_card(folder)
     with run.opened.train.loader(
         rank=accelerator.process_index,
         world_size=accelerator.num_processes,
@@ -195,11 +197,11 @@ def judge(run: Run) -> None:
 
 def metrics_of(run: Run, model: nn.Module) -> tuple[dict[str, float], Any]:
     """The task's metrics on the selection split, and the rows behind them; collective."""
-    opened = run.opened
-    rows = collect(model, opened.task, opened.select, run.accelerator)
+    opened, workers = run.opened, run.config.data.workers
+    rows = collect(model, opened.task, opened.select, run.accelerator, workers)
     if not opened.task.gallery:
         return opened.task.metrics(rows), rows
-    gallery = collect(model, opened.task, opened.gallery, run.accelerator)
+    gallery = collect(model, opened.task, opened.gallery, run.accelerator, workers)
     return opened.task.metrics(rows, gallery), rows
 
 
@@ -222,7 +224,17 @@ def finish(run: Run) -> None:
     if run.metrics is not None:
         select = run.config.data.select
         draw_curves(run.metrics.records, run.folder / "curves.png")
-        write_results(run.folder, select, run.opened.task, found, rows, checkpoint=best.name)
+        write_results(
+            run.folder,
+            select,
+            run.opened.task,
+            found,
+            rows,
+            checkpoint=best.name,
+            dataset_hash=run.opened.facts["dataset_hash"],
+            damaged=len(run.opened.select.rows) - len(rows["id"]),
+        )
+        mark_finished(run.folder, epochs=run.progress.epoch, steps=run.progress.total)
         write_card(run.folder)
     run.say(f"best: {best.name}  {words(found)}")
     run.accelerator.end_training()

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from sign_etl.app.train import need_packages
-from sign_etl.core.errors import UsageError
+from sign_etl.core.errors import UsageError, near_or_all
+from sign_etl.core.files import publish, scratch
 from sign_etl.schema.live_reply import Live, SignPart
 
 if TYPE_CHECKING:
+    from sign_etl.media.camera import Film
     from sign_etl.stream.pictures import Resize
-    from sign_etl.tasks.sliding import Sign, Sliding
+    from sign_etl.tasks.sliding import Recogniser, Sign, Sliding
     from sign_etl.viz.window import Window
 
 HELD_S = 1.5
@@ -38,8 +40,8 @@ class LiveRequest:
         frames: of a window, where the file leaves it free.
         resize: policy, for files that tell none.
         normalise: the same.
-        no_event: labels that are never told.
-        seconds: of a webcam; 0 until Ctrl-C.
+        no_event: labels that are never told, beside those that the model calls so.
+        seconds: of the stream; 0 for all of a file, and until Ctrl-C for a webcam.
         show: open a window.
     """
 
@@ -78,7 +80,7 @@ def live(request: LiveRequest, tell: Callable[[SignPart], None]) -> Live:
     need_packages()
     from sign_etl.media.camera import Footage, own_copy
     from sign_etl.tasks.recognisers import Choices, open_recogniser
-    from sign_etl.tasks.sliding import NO_EVENT, Sliding
+    from sign_etl.tasks.sliding import Sliding
     from sign_etl.viz.window import Window
 
     chosen = Choices(
@@ -89,13 +91,15 @@ def live(request: LiveRequest, tell: Callable[[SignPart], None]) -> Live:
         normalise=request.normalise,
         fps=request.fps,
     )
-    if request.out is not None and Path(request.input).resolve() == request.out.resolve():
-        raise UsageError("--out would overwrite the input", hint="name another file with --out")
+    if request.out is not None:
+        _check_out(request.out, request.input)
     with ExitStack() as stack:
         # What can be missing first: a screen, a model, a video.
         window = stack.enter_context(Window("sign-etl live")) if request.show else None
         recogniser = open_recogniser(request.what, chosen)
-        where = request.input
+        # A webcam by its device, as other programs name it.
+        number = request.input.removeprefix("/dev/video")
+        where = number if number.isdigit() else request.input
         if not where.isdigit():
             folder = stack.enter_context(TemporaryDirectory(prefix="sign-etl-live-"))
             where = str(own_copy(Path(where), Path(folder)))
@@ -105,7 +109,7 @@ def live(request: LiveRequest, tell: Callable[[SignPart], None]) -> Live:
             recogniser,
             threshold=request.threshold,
             hop=request.hop,
-            silent=NO_EVENT | set(request.no_event),
+            silent=_silent(recogniser, request.no_event),
             fps=fps,
         )
         if footage.live or window is not None:
@@ -134,20 +138,19 @@ def _at_leisure(
     where: str,
 ) -> int:
     """A file: recognised first and drawn afterwards, so that a sign stands where it is signed."""
-    from sign_etl.media.camera import Film, Footage
+    from sign_etl.media.camera import Footage
     from sign_etl.tasks.sliding import watch
     from sign_etl.viz.captioned import captioned
 
     count = -1  # the end of the stream is told once more
-    for sign in watch(sliding, footage):
+    for sign in watch(sliding, _first(footage, request.seconds)):
         count += 1
         if sign is not None:
             tell(_part(sign))
     if request.out is None:
         return count
-    request.out.parent.mkdir(parents=True, exist_ok=True)
-    with Footage(where) as again, Film(request.out, footage.fps) as film:
-        for time_s, frame in again:
+    with Footage(where) as again, _film(request.out, footage.fps) as film:
+        for time_s, frame in _first(again, request.seconds):
             now = next((s for s in sliding.signs if s.start_s <= time_s <= s.end_s), None)
             before = [s.label for s in sliding.signs if s.end_s < time_s]
             film.write(
@@ -164,33 +167,35 @@ def _as_it_comes(
     window: Window | None,
 ) -> int:
     """A webcam, or a window: each frame is drawn with what is known by then."""
-    from sign_etl.media.camera import Film
+    from sign_etl.media.ahead import Ahead
     from sign_etl.viz.captioned import captioned
 
     count = 0
     with ExitStack() as stack:
         film = None
         if request.out is not None:
-            request.out.parent.mkdir(parents=True, exist_ok=True)
-            film = stack.enter_context(Film(request.out, footage.fps))
+            film = stack.enter_context(_film(request.out, footage.fps))
+        # A file waits until it is asked.
+        ahead = stack.enter_context(Ahead(footage)) if footage.live else None
         try:
-            for time_s, frame in footage:
+            for time_s, frame in _first(footage if ahead is None else ahead, request.seconds):
                 count += 1
-                found = sliding.see(frame, time_s)
+                behind = ahead is not None and ahead.behind
+                found = sliding.see(frame, time_s, behind=behind)
                 if found is not None:
                     tell(_part(found))
-                if film is not None or window is not None:
-                    last = sliding.signs[-1] if sliding.signs else None
-                    now = last if last is not None and time_s - last.end_s < HELD_S else None
-                    said = [sign.label for sign in sliding.signs if sign is not now]
-                    drawn = captioned(
-                        frame, now.label if now else "", now.probability if now else 0, said
-                    )
-                    if film is not None:
-                        film.write(drawn)
-                    if window is not None and not window.show(drawn):
-                        break
-                if request.seconds and time_s >= request.seconds:
+                shown = None if behind else window
+                if film is None and shown is None:
+                    continue
+                last = sliding.signs[-1] if sliding.signs else None
+                now = last if last is not None and time_s - last.end_s < HELD_S else None
+                said = [sign.label for sign in sliding.signs if sign is not now]
+                drawn = captioned(
+                    frame, now.label if now else "", now.probability if now else 0, said
+                )
+                if film is not None:
+                    film.write(drawn, time_s if footage.live else None)
+                if shown is not None and not shown.show(drawn):
                     break
         except KeyboardInterrupt:
             pass  # the way to end a webcam; what was seen is told
@@ -198,6 +203,44 @@ def _as_it_comes(
     if found is not None:
         tell(_part(found))
     return count
+
+
+def _first(frames: Any, seconds: float) -> Iterator[tuple[float, Any]]:
+    for time_s, frame in frames:
+        if seconds and time_s >= seconds:
+            return
+        yield time_s, frame
+
+
+@contextmanager
+def _film(out: Path, fps: float) -> Iterator[Film]:
+    """A film that has its name once it is whole."""
+    from sign_etl.media.camera import Film
+
+    with scratch(out.parent) as folder:
+        with Film(folder / out.name, fps) as film:
+            yield film
+        if film.frames:
+            publish(folder / out.name, out)
+
+
+def _check_out(out: Path, source: str) -> None:
+    if Path(source).resolve() == out.resolve():
+        raise UsageError("--out would overwrite the input", hint="name another file with --out")
+    if out.is_dir() or out.suffix.lower() != ".mp4":
+        raise UsageError(
+            f"--out {out}: it writes MP4 files", hint="name a file that ends in .mp4 with --out"
+        )
+
+
+def _silent(recogniser: Recogniser, more: Sequence[str]) -> frozenset[str]:
+    for label in more:
+        if label not in recogniser.labels:
+            raise UsageError(
+                f"--no-event {label}: the model has no such class",
+                hint=near_or_all(label, recogniser.labels),
+            )
+    return recogniser.silent | set(more)
 
 
 def _part(sign: Sign) -> SignPart:

@@ -12,20 +12,41 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
+from sign_etl.app.stopping import EXIT_INTERRUPTED
 from sign_etl.app.train_chain import train_chain
-from sign_etl.app.train_list import chain_part, recipe_part
+from sign_etl.app.train_list import (
+    chain_names,
+    chains,
+    find_recipe,
+    recipe_names,
+    recipes,
+)
 from sign_etl.core.content import content_dir
-from sign_etl.core.errors import ConfigError, MissingExtraError, Stopped, near_miss
+from sign_etl.core.errors import MissingExtraError, Stopped
 from sign_etl.schema.document import read_document
-from sign_etl.schema.training_chain import CHAIN, is_chain
-from sign_etl.schema.training_replies import Evaluate, RecipePart, Spread
+from sign_etl.schema.training import TrainConfig
+from sign_etl.schema.training_chain import is_chain
+from sign_etl.schema.training_replies import Evaluate, Spread
+from sign_etl.tasks.metric_words import words_of
 
-LIST_HINT = "list them with `sign-etl train list`"
+__all__ = [
+    "TrainRequest",
+    "chain_names",
+    "chains",
+    "evaluate",
+    "find_recipe",
+    "launched",
+    "need_packages",
+    "recipe_names",
+    "recipes",
+    "train",
+]
+
 PACKAGES = ("accelerate", "safetensors", "torch")
 
 
@@ -52,60 +73,12 @@ class TrainRequest:
     ray_address: str | None = None
 
 
-def recipes() -> tuple[RecipePart, ...]:
-    """The recipes that come with sign-etl."""
-    return tuple(recipe_part(name) for name in recipe_names())
-
-
-def chains() -> tuple[RecipePart, ...]:
-    """The chains of recipes that come with sign-etl, told like recipes."""
-    return tuple(chain_part(name) for name in chain_names())
-
-
-def recipe_names() -> list[str]:
-    """Names of the recipes, `FOLDER/FILE` without the ending."""
-    return _names(chained=False)
-
-
-def chain_names() -> list[str]:
-    """Names of the chains, likewise."""
-    return _names(chained=True)
-
-
-def _names(*, chained: bool) -> list[str]:
-    folder = content_dir("training")
-    return sorted(
-        path.relative_to(folder).with_suffix("").as_posix()
-        for path in folder.glob("*/*.yaml")
-        if (f"\nschema: {CHAIN}\n" in path.read_text(encoding="utf-8")) is chained
-    )
-
-
-def find_recipe(name: str) -> Path:
-    """The file that a name on the command line means.
-
-    Raises:
-        ConfigError: there is none; a near miss is suggested.
-    """
-    path = Path(name).expanduser()
-    if path.suffix in (".yaml", ".yml"):
-        if not path.is_file():
-            raise ConfigError(f"{path}: no such file", hint=LIST_HINT)
-        return path
-    known = recipe_names() + chain_names()
-    if name in known:
-        return content_dir("training") / f"{name}.yaml"
-    miss = near_miss(name, known)
-    raise ConfigError(
-        f"unknown training recipe `{name}`", hint=f"{miss} L{LIST_HINT[1:]}" if miss else LIST_HINT
-    )
-
-
-def train(request: TrainRequest) -> tuple[Path, int]:
+def train(request: TrainRequest, say: Callable[[str], None] = lambda _: None) -> tuple[Path, int]:
     """Train; returns the run folder and the exit code of the program, which has said why.
 
     Args:
         request: which recipe on which builds, and how.
+        say: told which stage of a chain is on.
 
     Raises:
         ConfigError: there is no such recipe.
@@ -127,8 +100,16 @@ def train(request: TrainRequest) -> tuple[Path, int]:
             )
             return train(part)[1]
 
+        need_packages()
         return train_chain(
-            recipe, request.data, out, request.settings, resume=request.resume, train_one=train_one
+            recipe,
+            request.data,
+            out,
+            request.settings,
+            resume=request.resume,
+            check=checked,
+            train_one=train_one,
+            say=say,
         )
     arguments = [str(recipe), *_data(request.data), "--out", str(out)]
     arguments += ["--resume"] if request.resume else []
@@ -140,6 +121,30 @@ def train(request: TrainRequest) -> tuple[Path, int]:
         raise MissingExtraError("training on a cluster", "ray")
     arguments += ["--address", request.ray_address, "--workers", str(request.processes)]
     return out, launched("on_ray.py", arguments)
+
+
+def checked(recipe: Path, data: Sequence[str], run: Path, settings: Sequence[str]) -> TrainConfig:
+    """The resolved recipe of a training that could begin: its model fits the data that are there.
+
+    Raises:
+        SignEtlError: it could not.
+    """
+    from sign_etl.tasks.setup import load_recipe, open_training
+
+    config = load_recipe(recipe, settings)
+    open_training(config, data, run)
+    return config
+
+
+def split_to_ask(run: Path) -> str:
+    """The split that a run is to be tested on: `test`, or what its data have instead."""
+    path = run / "build.json"
+    facts = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if facts.get("held_out"):
+        return "held-out"
+    splits = facts.get("splits", {})
+    names = [name for name in splits if name not in ("train", "")]
+    return names[-1] if names and "test" not in splits else "test"
 
 
 def evaluate(
@@ -177,6 +182,8 @@ def evaluate(
         folder=str(folder),
         signature=_signature(folder),
         spread=_spread(folder) if beside else {},
+        intervals=found.get("intervals", {}),
+        units={name: words_of(name).unit for name in found["metrics"]},
     )
     return reply, 0
 
@@ -206,7 +213,7 @@ def launched(program: str, arguments: Sequence[str], *, processes: int = 1) -> i
 
     Raises:
         MissingExtraError: the packages for training are not installed.
-        Stopped: SIGTERM came.
+        Stopped: several processes got SIGTERM (exit 75) or Ctrl-C (130).
     """
     need_packages()
     launcher = [sys.executable]
@@ -214,7 +221,7 @@ def launched(program: str, arguments: Sequence[str], *, processes: int = 1) -> i
         launcher += ["-m", "torch.distributed.run", "--standalone"]
         launcher += ["--nproc-per-node", str(processes)]
     process: subprocess.Popen[bytes] | None = None
-    terminated = False
+    terminated = interrupted = False
 
     def hand_on(number: int, _: FrameType | None) -> None:
         nonlocal terminated
@@ -222,11 +229,15 @@ def launched(program: str, arguments: Sequence[str], *, processes: int = 1) -> i
         if process is not None:
             process.send_signal(number)
 
+    def note(*_: object) -> None:
+        nonlocal interrupted
+        interrupted = True
+
     # Before there is a program, so that no signal can miss it. Ctrl-C reaches the whole group by
     # itself; a second signal would end the program at once. It must not inherit that as ignored.
     previous = {
         signal.SIGTERM: signal.signal(signal.SIGTERM, hand_on),
-        signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None),
+        signal.SIGINT: signal.signal(signal.SIGINT, note),
     }
     try:
         process = subprocess.Popen([*launcher, str(content_dir("training") / program), *arguments])
@@ -236,10 +247,11 @@ def launched(program: str, arguments: Sequence[str], *, processes: int = 1) -> i
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-    if terminated and processes > 1 and code:
+    if (terminated or interrupted) and processes > 1 and code:  # torchrun has a code of its own
         raise Stopped(
             "stopped before the end; what is done is kept",
             hint="run the same command with --resume",
+            exit_code=EXIT_INTERRUPTED if interrupted else Stopped.exit_code,
         )
     return 128 - code if code < 0 else code
 

@@ -36,7 +36,9 @@ def live(
     ] = None,
     labels: Annotated[
         Path | None,
-        typer.Option("--labels", help="Class names of a published file: id TAB label, or JSON."),
+        typer.Option(
+            "--labels", help="Class names, where a file does not tell them: id TAB label, or JSON."
+        ),
     ] = None,
     threshold: Annotated[
         float, typer.Option("--threshold", min=0, max=1, help="Least probability of a sign.")
@@ -71,7 +73,8 @@ def live(
         typer.Option("--no-event", metavar="LABEL", help="Never told; may be repeated."),
     ] = None,
     seconds: Annotated[
-        float, typer.Option("--seconds", min=0, help="Of a webcam; 0: until Ctrl-C.")
+        float,
+        typer.Option("--seconds", min=0, help="Stop after so many; 0: at the end, or at Ctrl-C."),
     ] = 0.0,
     show: Annotated[bool, typer.Option("--show", help="Open a window.")] = False,
     as_json: AsJson = False,
@@ -81,7 +84,8 @@ def live(
     """Name signs in a video or before a webcam.
 
     A window slides over the video, at the frame rate that the model has learned with. A sign is
-    told when it is probable enough; classes that mean "no sign" (---, no) are not told.
+    told when it is probable enough; classes that mean "no sign" (---, no_event) are not told. Of
+    published files the name tells how many frames apart pictures are (mvit32-2.onnx).
     """
     from sign_etl.app.live import LiveRequest
     from sign_etl.app.live import live as run_live

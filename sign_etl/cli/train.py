@@ -10,6 +10,7 @@ import typer
 from sign_etl.cli.frame import AsJson, Quiet, Verbose, command, group
 from sign_etl.cli.options import Data
 from sign_etl.cli.output import Output, count_text
+from sign_etl.cli.train_list import made_by, tell_recipes
 from sign_etl.core.errors import UsageError
 
 app = group("training", "Train on a build.")
@@ -43,6 +44,7 @@ TrainData = Annotated[
     "train",
     examples=(
         "sign-etl train list",
+        "sign-etl train list slovo",
         "sign-etl train spoter/fosshack --data builds/fosshack",
         "sign-etl train mine.yaml --data builds/mine --resume --set optimizer.lr=3e-4",
         "sign-etl train mine.yaml --data builds/mine --nproc 8 --ray-address auto",
@@ -58,12 +60,21 @@ def train(
             autocompletion=complete_recipes,
         ),
     ],
+    only: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="SYSTEM",
+            help="With `list`: tell of this system or recipe alone, and all about it.",
+            show_default=False,
+        ),
+    ] = None,
     data: TrainData = None,
     out_path: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The run folder; default runs/NAME.")
+        Path | None, typer.Option("--out", "-o", help="The run folder; default runs/SYSTEM-RECIPE.")
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the last checkpoint.")
+        bool,
+        typer.Option("--resume", help="Go on from the last checkpoint; begin where there is none."),
     ] = False,
     settings: Annotated[
         list[str] | None,
@@ -92,40 +103,31 @@ def train(
     quiet: Quiet = False,
     verbose: Verbose = 0,
 ) -> None:
-    """Train a model by a recipe, or list the recipes."""
-    from sign_etl.app.train import TrainRequest, chains, find_recipe, recipes
+    """Train a model by a recipe, or list the recipes.
+
+    The run folder gets checkpoints, curves and a model card, README.md. SIGTERM and Ctrl-C save
+    before they end it. More: sign-etl help train.
+    """
+    from sign_etl.app.train import TrainRequest, find_recipe, split_to_ask
     from sign_etl.app.train import train as run_training
     from sign_etl.schema.training_replies import Train
 
     out = Output.of(as_json=as_json, quiet=quiet)
     if name == "list":
-        reply = Train(recipes=(*recipes(), *chains()))
-        out.data(reply.to_json(), schema=reply.command)
-        out.names(part.name for part in reply.recipes)
-        out.table(
-            ("name", "task", "model", "reads", "begins with", "published", "description"),
-            [
-                (
-                    part.name,
-                    part.task,
-                    part.model,
-                    " ".join(filter(None, (part.view, part.keypoints))),
-                    ", ".join(part.stages or part.weights),
-                    part.published,
-                    part.description,
-                )
-                for part in reply.recipes
-            ],
-        )
-        out.note("All of them need: pip install 'sign-etl[train]'. Builds: see --json, `build`.")
+        tell_recipes(out, only)
         return
-    find_recipe(name)
+    if only is not None:
+        raise UsageError(f"what is `{only}`?", hint=f"builds go behind --data: --data {only}")
+    recipe = find_recipe(name)
     if not data:
-        raise UsageError("no build given", hint=f"sign-etl train {name} --data builds/NAME")
+        raise UsageError(
+            "no build given", hint=f"sign-etl train {name} --data BUILD{made_by(recipe)}"
+        )
     run, code = run_training(
         TrainRequest(
             name, tuple(data), out_path, resume, tuple(settings or ()), processes, ray_address
-        )
+        ),
+        out.note,
     )
     if code:
         raise typer.Exit(code)
@@ -133,7 +135,9 @@ def train(
     out.data(reply.to_json(), schema=reply.command)
     out.names([str(run)])
     out.text(f"Trained: {run / 'README.md'}")
-    out.note(f"Test it: sign-etl evaluate {run} --data {data[-1].partition('=')[2] or data[-1]}")
+    build, split = data[-1].partition("=")[2] or data[-1], split_to_ask(run)
+    asked = "" if split == "test" else f" --split {split}"
+    out.note(f"Test it: sign-etl evaluate {run} --data {build}{asked}")
 
 
 @command(
@@ -141,6 +145,7 @@ def train(
     "evaluate",
     examples=(
         "sign-etl evaluate runs/spoter-fosshack --data builds/fosshack --split test",
+        "sign-etl evaluate runs/s0 --data builds/fosshack --beside runs/s1 --beside runs/s2",
         "sign-etl evaluate --predictions theirs.csv --unit character",
     ),
 )
@@ -149,13 +154,19 @@ def evaluate(
         Path | None, typer.Argument(metavar="RUN", help="A run folder, or a checkpoint in it.")
     ] = None,
     data: Data = None,
-    split: Annotated[str, typer.Option("--split", help="Which split.")] = "test",
+    split: Annotated[
+        str,
+        typer.Option(
+            "--split", help="Which split; `held-out`: all clips of the signers in `data.held_out`."
+        ),
+    ] = "test",
     beside: Annotated[
         list[Path] | None,
         typer.Option(
             "--beside",
             metavar="RUN",
-            help="A run of the same recipe with another seed, evaluated before; may be repeated.",
+            help="A run of the same recipe with another seed, for mean and spread over the seeds; "
+            "evaluated too, where it was not; may be repeated.",
         ),
     ] = None,
     predictions: Annotated[
@@ -175,7 +186,11 @@ def evaluate(
     quiet: Quiet = False,
     verbose: Verbose = 0,
 ) -> None:
-    """Evaluate the best weights of a run on one split."""
+    """Evaluate the best weights of a run on one split.
+
+    The figures go into the run's model card, RUN/README.md, with 95 % intervals and, with --beside,
+    mean and spread over seeds.
+    """
     from sign_etl.app.train import evaluate as run_evaluation
 
     out = Output.of(as_json=as_json, quiet=quiet)
@@ -192,21 +207,29 @@ def evaluate(
     out.names([reply.folder])
     out.text(f"{reply.checkpoint} on {reply.clips:,} clips of `{split}`")
     out.table(
-        ("metric", "value"), [(name, f"{value:.4f}") for name, value in reply.metrics.items()]
+        ("metric", "value", "95 % interval", "unit"),
+        [
+            (name, f"{value:.4f}", _between(reply.intervals.get(name)), reply.units.get(name, ""))
+            for name, value in reply.metrics.items()
+        ],
     )
     if reply.signature:
         out.text(f"sacrebleu {reply.signature}")
     if reply.spread:
         out.table(
-            ("metric", f"mean of {1 + len(beside or ())} seeds", "least", "greatest"),
+            ("metric", f"mean of {1 + len(beside or ())} seeds", "deviation", "least", "greatest"),
             [
-                (name, f"{part.mean:.4f}", f"{part.least:.4f}", f"{part.greatest:.4f}")
+                (name, *(f"{each:.4f}" for each in part.model_dump().values()))
                 for name, part in reply.spread.items()
             ],
         )
     if reply.damaged:
         out.warn(f"{count_text(reply.damaged, 'clip')} could not be read and do not count")
-    out.note(f"Pictures and tables: {reply.folder}")
+    out.note(f"Pictures and tables: {reply.folder}; the model card: {reply.run}/README.md")
+
+
+def _between(limits: tuple[float, float] | None) -> str:
+    return "" if limits is None else f"{limits[0]:.4f} to {limits[1]:.4f}"
 
 
 def _score(out: Output, path: Path, *, unit: Literal["word", "character"], classes: bool) -> None:

@@ -47,7 +47,7 @@ def model_files(folder: str) -> tuple[WeightsFile, ...]:
         if not found or any(Path(str(part)).name != part for part in found):
             raise AccessError(f"{PARTS} of the model `{root.name}` names no parts", hint=HINT)
         names = [CONFIG, PARTS, *sorted(map(str, found))]
-    licence = _licence(root)
+    licence = told_licence(root)
     return tuple(_file(root, name, licence) for name in names)
 
 
@@ -60,8 +60,8 @@ def configuration(folder: str) -> dict[str, Any]:
     return _json(Path(folder), CONFIG)
 
 
-def _licence(root: Path) -> str:
-    """What the head of its card says, as hubs write it."""
+def told_licence(root: Path) -> str:
+    """What the head of a model's card says, as hubs write it; `unknown` where it says nothing."""
     try:
         with (root / CARD).open("rb") as file:
             before, head, *_ = file.read(CARD_BYTES).decode("utf-8", "replace").split("---\n", 2)

@@ -6,6 +6,7 @@ process, as a build does with its sources.
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Iterator
 from fractions import Fraction
@@ -36,8 +37,19 @@ COPY = NormaliseConfig(
 )
 """What a copy becomes: the size and rate of the source, and nearly its pictures."""
 USUAL_FPS = 30.0
+_MILLISECOND = Fraction(1, 1000)
 _CAMERAS = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}")}
 _ELSEWHERE = ("dshow", "video={}")
+_OTHER = "try another number, or --input FILE"
+_NO_REASON = ("it gives no pictures", _OTHER)
+_NO_CAMERA = {
+    errno.ENOENT: ("there is none", _OTHER),
+    errno.EACCES: (
+        "this user must not read it",
+        "sudo usermod -aG video USER and log in anew, or take --input FILE",
+    ),
+    errno.EBUSY: ("another program uses it", "end that program, or take --input FILE"),
+}
 _CONVERT = "write it anew: ffmpeg -i {} -c:v libx264 anew.mp4"
 
 
@@ -53,7 +65,8 @@ def own_copy(source: Path, folder: Path) -> Path:
         DiskError: there is no space for it.
     """
     if not source.is_file():
-        raise UsageError(f"{source}: no such file", hint="a number is a webcam, such as 0")
+        wrong = "a folder, and no video" if source.is_dir() else "no such file"
+        raise UsageError(f"{source}: {wrong}", hint="a number is a webcam, such as 0")
     with source.open("rb") as file:
         container = judge_head(file.read(HEAD_BYTES))
     if isinstance(container, Reject):
@@ -89,7 +102,7 @@ class Footage:
     """A file or a webcam; a context manager.
 
     Args:
-        where: a file of ours, the number of a webcam, or its name where the system wants one.
+        where: a file of ours, or the number of a webcam.
 
     Raises:
         UsageError: no such file, or no video.
@@ -109,9 +122,8 @@ class Footage:
             self._stream = self._input.streams.video[0]
         except (av.FFmpegError, OSError, ValueError, IndexError) as error:
             if self.live:
-                raise AccessError(
-                    f"webcam {where} cannot be opened", hint="try another number, or --input FILE"
-                ) from error
+                why, hint = _NO_CAMERA.get(getattr(error, "errno", None) or 0, _NO_REASON)
+                raise AccessError(f"webcam {where} cannot be opened: {why}", hint=hint) from error
             raise UsageError(
                 f"{where}: no video that can be read", hint=_CONVERT.format(where)
             ) from error
@@ -146,12 +158,17 @@ class Film:
     Args:
         path: the file; its folder exists.
         fps: frames per second.
+
+    Attributes:
+        frames: written so far; a film without any is no video.
     """
 
     def __init__(self, path: Path, fps: float) -> None:
         self._output = av.open(f"file:{path.absolute()}", "w", format="mp4")
         self._rate = Fraction(fps).limit_denominator(1001)
         self._stream: Any = None
+        self._last_ms = -1
+        self.frames = 0
 
     def __enter__(self) -> Self:
         return self
@@ -161,8 +178,14 @@ class Film:
             self._output.mux(self._stream.encode(None))
         self._output.close()
 
-    def write(self, picture: NDArray[np.uint8]) -> None:
-        """Append a picture (H, W, 3) RGB; an odd last row or column is cut off."""
+    def write(self, picture: NDArray[np.uint8], time_s: float | None = None) -> None:
+        """Append a picture (H, W, 3) RGB; an odd last row or column is cut off.
+
+        Args:
+            picture: all have the size of the first one.
+            time_s: when it is shown; a webcam in a dark room does not keep its rate. All pictures
+                of a film have one, or none.
+        """
         height, width = (side - side % 2 for side in picture.shape[:2])
         if self._stream is None:
             self._stream = self._output.add_stream(
@@ -170,10 +193,16 @@ class Film:
             )
             self._stream.width, self._stream.height = width, height
             self._stream.pix_fmt = "yuv420p"
+            if time_s is not None:
+                self._stream.codec_context.time_base = _MILLISECOND
         frame = av.VideoFrame.from_ndarray(
             np.ascontiguousarray(picture[:height, :width]), format="rgb24"
         )
+        if time_s is not None:
+            self._last_ms = max(round(time_s / _MILLISECOND), self._last_ms + 1)
+            frame.pts, frame.time_base = self._last_ms, _MILLISECOND
         self._output.mux(self._stream.encode(frame))
+        self.frames += 1
 
 
 def _upright(frame: Any) -> NDArray[np.uint8]:

@@ -14,7 +14,7 @@ Padded steps change nothing, which `tests/unit/models` proves for every one of t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from pydantic import BaseModel
@@ -74,9 +74,12 @@ class Features:
 
     Attributes:
         size: D, numbers of a time step.
+        made: what made them: `backend`, `options` and `weights`, as a manifest has them; empty
+            where nobody tells.
     """
 
     size: int
+    made: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from sign_etl.core.canonical import sha256_file
 from sign_etl.core.errors import AccessError, ConfigError
 from sign_etl.models.clip_tower import ClipTower, TowerShape, shape_of
 from sign_etl.schema.pipeline import Settings
 
+WEIGHTS: Final = "model.safetensors"
 SEED: Final = 0
 """Of random towers: a run finds the same one again."""
 
@@ -101,20 +105,58 @@ def text_vectors(clip: Any, name: str, texts: Sequence[str]) -> Tensor:
 
     Raises:
         AccessError: the tokenizer is not there.
+        ConfigError: two sentences are the same to it: it cuts them off, or lacks their script.
     """
     from transformers import AutoTokenizer
 
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(name)
-    except (OSError, ValueError) as error:
-        raise _absent(name) from error
+    tokenizer = _fetched(AutoTokenizer, name)
     tokens = tokenizer(list(texts), padding=True, truncation=True, return_tensors="pt")
+    seen: dict[tuple[int, ...], str] = {}
+    for row, text in zip(tokens["input_ids"].tolist(), texts, strict=True):
+        other = seen.setdefault(tuple(row), text)
+        if other is not text:
+            raise ConfigError(
+                f"to the tokenizer of this CLIP `{other}` and `{text}` are the same",
+                hint="call the classes otherwise: `model.words`, or shorter `model.prompts`",
+            )
     with torch.no_grad():
         hidden = clip.text_model(
             input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"]
         )
         projected: Tensor = clip.text_projection(hidden.pooler_output)
     return nn.functional.normalize(projected, dim=-1)
+
+
+def same_weights(name: str, digests: Mapping[str, str]) -> None:
+    """Refuse a CLIP that is not the one that features were made with.
+
+    Args:
+        name: folder or hub name.
+        digests: sha256 of the model's files by name, as the build tells them.
+
+    Raises:
+        ConfigError: it is another one.
+    """
+    from transformers.utils.hub import cached_file
+
+    wanted = digests.get(WEIGHTS)
+    if wanted is None or torch.empty(0).device.type == "meta":
+        return  # in several files, or only its sizes are asked for
+    try:
+        found = Path(str(cached_file(name, WEIGHTS, local_files_only=True)))
+    except OSError:
+        return  # in another format: the tower itself says whether it can be loaded
+    state = found.stat()
+    if _digest(found, state.st_size, state.st_mtime_ns) != wanted:
+        raise ConfigError(
+            f"the features are of another CLIP than `{name}` (sha256 {wanted[:16]}...)",
+            hint="set `model.clip` to the folder that the features were made with",
+        )
+
+
+@lru_cache(maxsize=16)
+def _digest(path: Path, size_bytes: int, mtime_ns: int) -> str:
+    return sha256_file(path)
 
 
 def _drawn(kind: Any, config: Any) -> Any:
@@ -127,10 +169,7 @@ def _drawn(kind: Any, config: Any) -> Any:
 
 def _loaded(kind: Any, name: str) -> Any:
     with _quiet():
-        try:
-            found, notes = kind.from_pretrained(name, dtype=torch.float32, output_loading_info=True)
-        except (OSError, ValueError) as error:
-            raise _absent(name) from error
+        found, notes = _fetched(kind, name, dtype=torch.float32, output_loading_info=True)
     if notes["missing_keys"]:
         raise ConfigError(
             f"`{name}` is no CLIP: it lacks {len(notes['missing_keys'])} tensors",
@@ -157,8 +196,20 @@ def _quiet() -> Iterator[None]:
 
 
 def _config(kind: Any, name: str) -> Any:
+    return _fetched(kind, name)
+
+
+def _fetched(kind: Any, name: str, **settings: Any) -> Any:
+    """What is here, in a folder or in the hub's cache; else what the hub has.
+
+    A hub is asked about its own cache otherwise, again and again where there is no network.
+    """
     try:
-        return kind.from_pretrained(name)
+        return kind.from_pretrained(name, local_files_only=True, **settings)
+    except (OSError, ValueError):
+        pass
+    try:
+        return kind.from_pretrained(name, **settings)
     except (OSError, ValueError) as error:
         raise _absent(name) from error
 
@@ -167,5 +218,5 @@ def _absent(name: str) -> AccessError:
     return AccessError(
         f"the CLIP `{name}` cannot be loaded",
         hint="set `model.clip` to a folder that holds it, as "
-        "`huggingface-cli download openai/clip-vit-large-patch14 --local-dir DIR` makes one",
+        "`hf download openai/clip-vit-large-patch14 --local-dir DIR` makes one",
     )

@@ -6,18 +6,22 @@ Radford et al., ICML 2021 (arXiv 2103.00020); the frames of a clip by the mean o
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import torch
 from pydantic import BaseModel, Field, field_validator
 from torch import Tensor, nn
 
-from sign_etl.core.errors import ConfigError
+from sign_etl.core.errors import ConfigError, UsageError
 from sign_etl.models.base import Frames, Inputs, ModelPlugin, expect
 from sign_etl.models.clip_loading import text_vectors, whole_clip
 from sign_etl.models.clip_tower import Frozen, some_at_once
 from sign_etl.schema.pipeline import Settings
+
+_WORDS: Final = "`model.words` names a CSV file with the columns label and word, a line a class"
 
 
 class ZeroShotOptions(Settings):
@@ -33,6 +37,9 @@ class ZeroShotOptions(Settings):
         min_length=1,
     )
     """What the text tower reads for each class; the mean of several counts."""
+    words: str | None = None
+    """A CSV table with the columns `label` and `word`: what a class is called in the prompts, where
+    its label is a number or of another language. Default the labels."""
 
     @field_validator("prompts")
     @classmethod
@@ -67,12 +74,17 @@ class ClipZeroShot(nn.Module):
 
         Args:
             labels: C names.
+
+        Raises:
+            ConfigError: `words` lack a class, or two classes are one to the tokenizer.
+            UsageError: there is no such table.
         """
         if self.class_vectors.device.type == "meta":
             return
         name, each = self.options.clip, []
+        words = labels if self.options.words is None else read_words(self.options.words, labels)
         for prompt in self.options.prompts:
-            texts = [prompt.replace("{label}", label) for label in labels]
+            texts = [prompt.replace("{label}", word) for word in words]
             each.append(text_vectors(self.clip.frozen, name, texts))
         self.class_vectors = nn.functional.normalize(torch.stack(each).mean(0), dim=-1)
 
@@ -87,6 +99,34 @@ class ClipZeroShot(nn.Module):
         each = nn.functional.normalize(torch.cat(parts), dim=-1).reshape(*mask.shape, -1)
         seen = nn.functional.normalize((each * mask[..., None]).sum(1), dim=-1)
         return self.scale.exp() * seen @ self.class_vectors.T
+
+
+def read_words(path: str, labels: Sequence[str]) -> list[str]:
+    """What classes are called, in their order.
+
+    Args:
+        path: of a table with the columns `label` and `word`.
+        labels: C names.
+
+    Raises:
+        UsageError: there is no such table.
+        ConfigError: it has other columns, or lacks the word of a class.
+    """
+    file = Path(path).expanduser()
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as opened:
+            rows = list(csv.DictReader(opened))
+    except (OSError, UnicodeDecodeError):
+        raise UsageError(f"{file}: no table in UTF-8", hint=_WORDS) from None
+    known = {row.get("label"): (row.get("word") or "").strip() for row in rows}
+    lacking = [label for label in labels if not known.get(label)]
+    if lacking:
+        raise ConfigError(
+            f"{file.name} has no word for {len(lacking)} of {len(labels)} classes, "
+            f"for one `{lacking[0]}`",
+            hint=_WORDS,
+        )
+    return [known[label] for label in labels]
 
 
 class ZeroShotModel:

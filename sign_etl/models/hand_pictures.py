@@ -7,8 +7,9 @@ features of the pose. The gate begins closed, so that the second stage begins as
 ended. Li et al., ICLR 2025 (arXiv 2501.15187), rebuilt from facts.
 
 As published, the gate begins at the point where ReLU has no slope and with all its weights at zero:
-no gradient ever opens it. Here the slope at zero counts and the first layer of the gate begins at
-random; `published` brings the other behaviour back.
+no gradient ever opens it. Here the first layer of the gate begins at random, and where the gate is
+closed a gradient that would open it gets through: pictures that are noise at first close it within
+a few steps, and it must not stay so. `published` brings the other behaviour back.
 """
 
 from __future__ import annotations
@@ -121,8 +122,7 @@ class DeformableFusion(nn.Module):
         gate = torch.tanh(
             self.gate_out(nn.functional.gelu(self.gate_in(torch.cat([fused, pose], dim=1))))
         )
-        # Forward these are equal; at zero `clamp` lets the gradient through and `relu` does not.
-        gate = torch.relu(gate) if self.published else gate.clamp(min=0)
+        gate = torch.relu(gate) if self.published else _opened(gate)
         return torch.as_tensor(gate * fused + (1 - gate) * pose)
 
     def _place(self, joints: Tensor) -> Tensor:
@@ -136,6 +136,25 @@ class DeformableFusion(nn.Module):
         apart = apart.sign() * torch.log1p(apart.abs())
         found: Tensor = self.near(apart)
         return found.reshape(-1, HEADS, *found.shape[1:3])
+
+
+class _Gate(torch.autograd.Function):
+    """ReLU, whose closed places can be opened by a gradient but not closed any further."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        ctx.save_for_backward(values)
+        return values.clamp(min=0)
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> Tensor:
+        (values,) = ctx.saved_tensors
+        return torch.where((values > 0) | (slope < 0), slope, 0)
+
+
+def _opened(values: Tensor) -> Tensor:
+    gate: Any = _Gate.apply
+    return torch.as_tensor(gate(values))
 
 
 class HandPictures(nn.Module):
@@ -205,11 +224,13 @@ def backbone(weights: str) -> Any:
         )
     except (OSError, RuntimeError) as error:
         raise _absent(weights) from error
-    if weights in ("imagenet", "random") or bare:
+    if weights in ("imagenet", "random"):
         return made
     path = Path(weights).expanduser()
-    if not path.is_file():
+    if not path.is_file():  # told by a bare one too, which is made before anything is trained
         raise _absent(weights)
+    if bare:
+        return made
     state = _read(path)
     renamed = {torchvision_name(name) or name: tensor for name, tensor in state.items()}
     kept = {name: tensor for name, tensor in renamed.items() if not name.startswith("classifier.")}

@@ -19,7 +19,12 @@ from torch import Tensor, nn
 from sign_etl.core.errors import ConfigError
 from sign_etl.models.base import Features, Frames, Inputs, ModelPlugin, expect, fitting_heads
 from sign_etl.models.clip_decoder import DecoderBlock, Sizes
-from sign_etl.models.clip_loading import RandomTower, picture_tower, tower_shape
+from sign_etl.models.clip_loading import (
+    RandomTower,
+    picture_tower,
+    same_weights,
+    tower_shape,
+)
 from sign_etl.models.clip_tower import BlockTokens, ClipTower, TowerShape
 from sign_etl.schema.pipeline import Settings
 
@@ -156,14 +161,7 @@ class SignVlmModel:
         if chosen.input == "frames":
             self._check_frames(expect(inputs, Frames, self.name), chosen, shape)
         else:
-            given = expect(inputs, Features, self.name).size
-            tokens = chosen.layers if chosen.input == "cls" else shape.grid**2 + 1
-            if given != tokens * shape.width:
-                raise ConfigError(
-                    f"`model.input: {chosen.input}` reads {tokens} x {shape.width} numbers a "
-                    f"frame, the build has {given}",
-                    hint="the features must be of the same CLIP and of as many blocks",
-                )
+            self._check_features(expect(inputs, Features, self.name), chosen, shape)
         if chosen.input == "cls":
             return SignVlm(chosen, shape, None, outputs)
         tower = picture_tower(chosen.clip, chosen.random_clip, chosen.layers)
@@ -182,6 +180,27 @@ class SignVlmModel:
                 f"{chosen.frames}",
                 hint="give the view a sampler with as many frames as `model.frames`",
             )
+
+    def _check_features(self, given: Features, chosen: SignVlmOptions, shape: TowerShape) -> None:
+        tokens = chosen.layers if chosen.input == "cls" else shape.grid**2 + 1
+        if given.size != tokens * shape.width:
+            raise ConfigError(
+                f"`model.input: {chosen.input}` reads {tokens} x {shape.width} numbers a "
+                f"frame, the build has {given.size}",
+                hint="the features must be of the same CLIP and of as many blocks",
+            )
+        if given.made.get("backend") != "clip":
+            return  # nobody tells, or a backend of somebody else
+        options = given.made["options"]
+        found = (options.get("tokens", "pooled"), options.get("layers", 4))
+        if found != (chosen.input, chosen.layers):
+            raise ConfigError(
+                f"the model reads `{chosen.input}` of {chosen.layers} blocks, "
+                f"the build has `{found[0]}` of {found[1]}",
+                hint="set `model.input` and `model.layers` to `tokens` and `layers` of the build",
+            )
+        if chosen.input == "stem" and chosen.random_clip is None:
+            same_weights(chosen.clip, given.made["weights"])
 
     def depth(self, parameter: str, options: BaseModel) -> int:
         """See `ModelPlugin`."""

@@ -3,9 +3,9 @@
 Kapitanov et al., "Slovo: Russian Sign Language Dataset" (2023). Each network loses its own head and
 gets one that all of them share. `mvitv2-s`, `swin3d-t`, `swin3d-s`, `swin3d-b`, `s3d` and `r3d-18`
 are torchvision's, so its Kinetics-400 weights fit (`init.published`); `swin3d-l` is the same in the
-size that Slovo published. `i3d` is a ResNet-50 whose
-every other block looks along time (Carreira and Zisserman 2017; Wang et al. 2018, table 1), for
-which torchvision has the blocks. `mvitv2-tiny` is for tests and small twins of recipes.
+size that Slovo published. `i3d` is a ResNet-50 whose every other block looks along time, on
+torchvision's blocks; `i3d-nl` has non-local blocks too and the size that Slovo published, see
+`sign_etl.models.slovo_i3d`. `mvitv2-tiny` is for tests and small twins of recipes.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from sign_etl.core.errors import ConfigError
 from sign_etl.models.base import Frames, Inputs, ModelPlugin, expect
 from sign_etl.models.boundary import BoundaryHead
 from sign_etl.models.clips import of_length, square
+from sign_etl.models.slovo_i3d import i3d
 from sign_etl.models.vision import video_networks
 from sign_etl.schema.pipeline import Settings
 
 Mvit = Literal["mvitv2-s", "mvitv2-tiny"]
 Swin = Literal["swin3d-t", "swin3d-s", "swin3d-b", "swin3d-l"]
-Network = Literal[Mvit, Swin, "i3d", "s3d", "r3d-18"]
+Network = Literal[Mvit, Swin, "i3d", "i3d-nl", "s3d", "r3d-18"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,6 @@ SWIN = {
     "swin3d-b": SwinSize(128, 18),
     "swin3d-l": SwinSize(192, 18),
 }
-I3D_BLOCKS = (3, 4, 6, 3)
 MVIT_STAGES = ((96, 1), (192, 2), (384, 11), (768, 2))
 """Width and blocks of the stages of MViTv2-S (Li et al. 2022, table 1); heads double each time."""
 TINY_STAGES = ((16, 1), (32, 1), (64, 1), (128, 1))
@@ -157,7 +157,10 @@ def backbone(options: SlovoOptions) -> tuple[nn.Module, int]:
         net = networks.s3d(weights=None)
         net.classifier = nn.Identity()
         return net, 1024
-    net = networks.r3d_18(weights=None) if name == "r3d-18" else _i3d(networks)
+    if name == "r3d-18":
+        net = networks.r3d_18(weights=None)
+    else:
+        net = i3d(networks, options.frames, non_local=name == "i3d-nl")
     width, net.fc = net.fc.in_features, nn.Identity()
     return net, int(width)
 
@@ -201,33 +204,6 @@ def _mvit(networks: Any, options: SlovoOptions) -> tuple[Any, int]:
     return net, before
 
 
-def _i3d(networks: Any) -> Any:
-    resnet = networks.resnet
-
-    def stem() -> nn.Module:
-        return nn.Sequential(
-            nn.Conv3d(3, 64, (5, 7, 7), (1, 2, 2), (2, 3, 3), bias=False),
-            nn.BatchNorm3d(64),
-            nn.ReLU(inplace=True),
-            nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)),
-        )
-
-    flat = [resnet.Conv3DNoTemporal] * len(I3D_BLOCKS)
-    net = networks.VideoResNet(resnet.Bottleneck, flat, list(I3D_BLOCKS), stem)
-    stages = (net.layer1, net.layer2, net.layer3, net.layer4)
-    for number, stage in enumerate(stages):
-        for at, block in enumerate(stage):
-            # All of the first stage, every other block of those behind it.
-            if number == 0 or at % 2 == int(number == 3):
-                old = block.conv1[0]
-                inflated = nn.Conv3d(
-                    old.in_channels, old.out_channels, (3, 1, 1), padding=(1, 0, 0), bias=False
-                )
-                nn.init.kaiming_normal_(inflated.weight, mode="fan_out", nonlinearity="relu")
-                block.conv1[0] = inflated
-    return net
-
-
 class SlovoModel:
     """The plug-in, see `ModelPlugin`."""
 
@@ -253,7 +229,8 @@ class SlovoModel:
 def _depth(network: Network, parameter: str) -> int:
     part, *rest = parameter.split(".")
     # How many blocks or stages lie behind the stem.
-    deepest = {"mvitv2-s": 16, "mvitv2-tiny": 4, "i3d": 4, "r3d-18": 4, "s3d": 15}.get(network, 7)
+    resnets = {"i3d": 4, "i3d-nl": 4, "r3d-18": 4}
+    deepest = {"mvitv2-s": 16, "mvitv2-tiny": 4, "s3d": 15, **resnets}.get(network, 7)
     if part != "backbone" or rest[0] == "norm":
         return deepest + 1
     if rest[0].startswith("layer"):

@@ -152,7 +152,7 @@ def language_model(options: UniSignOptions) -> Any:
         AccessError: it is not there.
         ConfigError: it is no encoder-decoder.
     """
-    from transformers import AutoConfig, AutoModelForSeq2SeqLM
+    from transformers import AutoConfig, AutoModelForSeq2SeqLM, PreTrainedConfig
 
     name = options.language_model
     if name == RANDOM:
@@ -166,10 +166,21 @@ def language_model(options: UniSignOptions) -> Any:
             )
         if bare:
             make: Any = AutoModelForSeq2SeqLM.from_config
-            return make(config)
+            raw, _ = PreTrainedConfig.get_config_dict(name)
+            return make(config) if raw.get("tie_word_embeddings", True) else untied(make(config))
         return AutoModelForSeq2SeqLM.from_pretrained(name, dtype=torch.float32)
     except (OSError, ValueError) as error:
         raise _absent(name) from error
+
+
+def untied(language: Any) -> Any:
+    """A T5 whose output layer has weights of its own, as those of mT5.
+
+    transformers ties every T5 that it makes from a configuration, whatever that says; of weights
+    that it loads, it ties equal ones.
+    """
+    language.lm_head.weight = nn.Parameter(language.lm_head.weight.detach().clone())
+    return language
 
 
 def _absent(name: str) -> AccessError:

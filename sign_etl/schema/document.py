@@ -30,7 +30,7 @@ KeyPath = tuple[str, ...]
 
 _KINDS = ("null", "bool", "int", "float", "str", "seq", "map")
 _CORE = {f"tag:yaml.org,2002:{name}" for name in _KINDS}
-_RESOLVERS = (
+RESOLVERS = (
     ("null", r"~|null|Null|NULL|", "~nN\0"),
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
     ("int", r"[-+]?[0-9]+|0x[0-9a-fA-F]+|0o[0-7]+", "-+0123456789"),
@@ -42,7 +42,7 @@ class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers = {}  # noqa: RUF012 (the base class declares it so)
 
 
-for _name, _pattern, _first in _RESOLVERS:
+for _name, _pattern, _first in RESOLVERS:
     _Loader.add_implicit_resolver(
         f"tag:yaml.org,2002:{_name}",
         re.compile(rf"^(?:{_pattern})$"),

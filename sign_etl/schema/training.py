@@ -47,6 +47,9 @@ class DataConfig(Settings):
     """Split for choosing among checkpoints and for early stopping; never `test`."""
     left_out: tuple[str, ...] = ()
     """Labels that training and selection never see; `evaluate` tells about them apart."""
+    held_out: tuple[str, ...] = ()
+    """Signers whom training and selection never see, whatever the split of their clips;
+    `evaluate --split held-out` asks for all of these."""
     min_frames: int = Field(default=1, ge=1)
     """Shorter clips take no part."""
     max_frames: int = Field(default=0, ge=0)
@@ -58,6 +61,17 @@ class DataConfig(Settings):
     cache_gb: float = Field(default=0.0, ge=0)
     """Shards of builds that are not on this disk may fill so much of the cache; what is needed last
     is evicted first. 0 for no limit."""
+
+    @field_validator("held_out", mode="before")
+    @classmethod
+    def _signers_may_be_a_word(cls, value: Any) -> Any:
+        """`--set data.held_out=010a,010b` comes as one text."""
+        if isinstance(value, str):
+            return tuple(word.strip() for word in value.split(",") if word.strip())
+        for name in value if isinstance(value, list | tuple) else (value,):
+            if not isinstance(name, str):  # YAML reads 002 as 2
+                raise ValueError("signers are texts, in quotes where they are digits: ['002']")
+        return value
 
     @field_validator("select")
     @classmethod
@@ -101,6 +115,11 @@ class BatchConfig(Settings):
     epoch_samples: int = Field(default=0, ge=0)
     """Clips of an epoch; 0 for as many as there are. A small build then comes again within it."""
 
+    @property
+    def clips(self) -> int:
+        """Clips of a step, each counted once, where `frames` does not make it smaller."""
+        return self.samples * self.micro_batches
+
     @model_validator(mode="after")
     def _classes_alone(self) -> BatchConfig:
         if self.classes and (self.temperature != 1 or self.epoch_samples):
@@ -115,6 +134,9 @@ class OptimizerConfig(Settings):
     """The rule."""
     lr: float = Field(default=1e-3, gt=0)
     """Peak learning rate."""
+    base_batch: int = Field(default=0, ge=0)
+    """`lr` is meant for steps of so many clips: it is multiplied by `batch.samples` times
+    `batch.micro_batches` over this, however many processes share them. 0 takes it as it is."""
     weight_decay: float = Field(default=0.01, ge=0)
     """Not for biases, norms, positions and queries."""
     betas: tuple[float, float] = (0.9, 0.999)
@@ -137,6 +159,12 @@ class OptimizerConfig(Settings):
     """For `plateau`: evaluations without progress before the rate falls."""
     plateau_factor: float = Field(default=0.5, gt=0, lt=1)
     """For `plateau`: the rate falls to this share."""
+
+    def for_steps(self, clips: int) -> OptimizerConfig:
+        """The same with the peak rate for steps of so many clips, see `base_batch`."""
+        if not self.base_batch:
+            return self
+        return self.model_copy(update={"lr": self.lr * clips / self.base_batch})
 
 
 class CheckpointConfig(Settings):
@@ -241,10 +269,11 @@ def parse_training(document: Document) -> TrainConfig:
         return TrainConfig.model_validate(listed(document.values), strict=True)
     except ValidationError as error:
         found = explain(error, document, model=TrainConfig, hint=TRAINING_HINT)
-        raise DocumentError(map(_for_training, found), document.origin) from error
+        raise DocumentError(map(for_training, found), document.origin) from error
 
 
-def _for_training(problem: Problem) -> Problem:
+def for_training(problem: Problem) -> Problem:
+    """A problem with a hint at training recipes instead of pipelines."""
     if problem.hint is None:
         return problem
     hint = problem.hint.replace(f" S{SETTINGS_HINT[1:]}", f" T{TRAINING_HINT[1:]}")

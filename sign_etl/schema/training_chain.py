@@ -16,6 +16,8 @@ from sign_etl.schema.pipeline import Settings
 from sign_etl.schema.training import TRAINING_HINT, listed
 
 CHAIN: Final = "sign-etl/training-chain/1"
+FINISHED: Final = "finished.json"
+"""In a run folder, the last file that a training writes: an evaluation writes a card too."""
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 
 

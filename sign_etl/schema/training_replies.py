@@ -30,6 +30,9 @@ class RecipePart(Part):
     """Figures that others have published for it, in their own setting."""
     stages: tuple[str, ...] = ()
     """Of a chain: its recipes, in their order."""
+    before: str = ""
+    """The run that it begins with, where it is looked for unless `--set init.run=RUN` says more;
+    empty where it begins with none."""
 
 
 class Train(Reply):
@@ -45,6 +48,8 @@ class Spread(Part):
     """A metric over several seeds of one recipe."""
 
     mean: float
+    deviation: float
+    """Of a sample, over n - 1."""
     least: float
     greatest: float
 
@@ -66,6 +71,10 @@ class Evaluate(Reply):
     """Of sacrebleu, which says how BLEU was computed; empty where no texts were scored."""
     spread: dict[str, Spread] = Field(default_factory=dict)
     """With `--beside`: the metrics over all these runs."""
+    intervals: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    """95 % intervals of those metrics for which one is known: clips as drawn one by one."""
+    units: dict[str, str] = Field(default_factory=dict)
+    """Of the metrics: `share` of 0 to 1, `points` of 0 to 100, `%` or another."""
 
 
 class Score(Reply):

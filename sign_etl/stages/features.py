@@ -19,8 +19,9 @@ from sign_etl.stages.setup import FeatureSetup, Setup
 TARGET = "sign_etl.features.child:compute"
 BASE_S = 180.0
 """Loading a large network from a slow disk is part of the first call."""
-PER_FRAME_S = 2.0
-"""The largest tower on one slow core, not a wish; as in `sign_etl.stages.pose`."""
+PER_FRAME_S = 6.0
+"""The largest tower on one slow core, not a wish; as in `sign_etl.stages.pose`. CLIP L/14 took 2 s
+of CPU a frame on one thread, 3.7 s beside other work; at 336 pixels it would be 2.4 times that."""
 MEMORY_BYTES = 12 << 30
 ENVIRONMENT = {
     # One thread, whatever the machine has: sums in another order are other bytes.

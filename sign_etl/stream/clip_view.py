@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from importlib.util import find_spec
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +70,7 @@ class ClipView:
                 f"`views` begin at 1 and `crops` are 1 or 3, not {views} and {crops}",
                 hint="such as `views: 2, crops: 3`",
             )
-        self.sampler, self.use, self.decoder = sampler, use, decoder
+        self.sampler, self.use, self.decoder = sampler, use, _installed(decoder)
         self.size = (int(sides[0]), int(sides[1]))
         self.frame = Frame(self.size, resize, short or max(self.size), scaler)
         self.mean, self.std = _norm(normalise)
@@ -218,6 +219,16 @@ class ClipView:
         return np.concatenate([ready[place] for place in places for ready in made])
 
 
+def _installed(decoder: Decoder) -> Decoder:
+    named("decoder", decoder, get_args(Decoder))
+    if decoder == "decord" and find_spec("decord") is None:
+        raise ConfigError(
+            "decord is not installed here",
+            hint="leave `decoder` out: PyAV gives the same pixels, sooner",
+        )
+    return decoder
+
+
 def _norm(given: str | Mapping[str, Sequence[float]]) -> tuple[Any, Any]:
     if isinstance(given, str):
         return NORMS[named("normalisation", given, tuple(NORMS))]
@@ -226,5 +237,10 @@ def _norm(given: str | Mapping[str, Sequence[float]]) -> tuple[Any, Any]:
         raise ConfigError(
             f"`normalise` has a `mean` and a `std` above 0 of three numbers, not {mean} and {std}",
             hint=f"choose one of {', '.join(NORMS)}, or give both",
+        )
+    if max(*mean, *std) > 1:
+        raise ConfigError(
+            f"`normalise` counts colours from 0 to 1, and {max(*mean, *std):g} is beyond",
+            hint="divide `mean` and `std` by 255",
         )
     return mean, std

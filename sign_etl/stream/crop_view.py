@@ -1,15 +1,16 @@
 """The view `crop`: keypoints, and pictures of both hands of the frames that need them most.
 
 After Uni-Sign's second stage (Li et al., ICLR 2025): where the keypoints of a hand are uncertain,
-its picture helps. A share of the frames is drawn, the more likely the less certain the least
-certain finger tip is; an evaluation takes the least certain ones. All crops of a clip have one
-size, so that a hand does not seem to grow.
+its picture helps. Of the frames in which a hand is seen a share is drawn, for each hand by itself,
+the more likely the less certain its least certain finger tip is; an evaluation takes the least
+certain ones. All crops of a clip have one size, so that a hand does not seem to grow. Uncertain
+joints stay where they were guessed: around them the picture is looked at.
 
 | array | shape | what |
 |---|---|---|
 | `pose` | (T, K, C + 1) | as the view `pose` gives it |
-| `crop` | (N, 2, S, S, 3) uint8 | left and right hand; black beyond the picture |
-| `crop_joints` | (N, 2, 21, 3) | x, y in the crop from 0 to 1, score |
+| `crop` | (N, 2, S, S, 3) uint8 | left and right hand; black beyond the picture, or not chosen |
+| `crop_joints` | (N, 2, 21, 3) | x, y in the crop from 0 to 1, score; 0 of a hand not chosen |
 | `crop_place` | (N,) | where the frame stands in T |
 """
 
@@ -142,13 +143,15 @@ class CropView:
             pose = steps.pop(0)(pose, rng)
         hands = np.stack([pose.keypoints[:, list(_hand(pose.layout, name))] for name in HANDS], 1)
         hands = hands[..., [0, 1, -1]]
-        places = chosen_frames(hands[..., 2], self.share, rng if self.use == "train" else None)
+        chosen = chosen_hands(hands[..., 2], self.share, rng if self.use == "train" else None)
+        places = np.flatnonzero(chosen.any(axis=1))
         with Video(film) as video:
             if video.frames != total:
                 raise SampleError("schema", MEMBER)
             pictures = video.take(numbers[places].tolist()) if len(places) else {}
             scale = np.array([video.width, video.height, 1], np.float32)
-        crops, joints = self._crops([pictures[n] for n in numbers[places]], hands[places] * scale)
+        films = [pictures[number] for number in numbers[places]]
+        crops, joints = self._crops(films, hands[places] * scale, chosen[places])
         for step in steps:
             pose = step(pose, rng)
         return {
@@ -168,52 +171,60 @@ class CropView:
         }
 
     def _crops(
-        self, pictures: Sequence[NDArray[np.uint8]], hands: NDArray[np.float32]
+        self,
+        pictures: Sequence[NDArray[np.uint8]],
+        hands: NDArray[np.float32],
+        chosen: NDArray[np.bool_],
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Crops (N, 2, S, S, 3) and joints in them, of hands (N, 2, 21, 3) in pixels."""
+        """Crops (N, 2, S, S, 3) and joints in them, of the `chosen` (N, 2) hands in pixels."""
         crops = np.zeros((len(pictures), 2, self.size, self.size, 3), np.uint8)
         joints = np.zeros(hands.shape, np.float32)
-        if not len(pictures):
-            return crops, joints
-        seen = hands[..., 2] > CERTAIN
-        low = np.where(seen[..., None], hands[..., :2], np.inf).min(axis=2)
-        high = np.where(seen[..., None], hands[..., :2], -np.inf).max(axis=2)
-        there = seen.any(axis=2)
+        known = np.isfinite(hands[..., :2]).all(axis=-1, keepdims=True) & chosen[..., None, None]
+        low = np.where(known, hands[..., :2], np.inf).min(axis=2)
+        high = np.where(known, hands[..., :2], -np.inf).max(axis=2)
+        there = known.any(axis=(2, 3))
         if not there.any():
             return crops, joints
-        side = max(8.0, 2 * float(np.ceil(MARGIN * (high - low)[there].max() / 2)))
+        side = max(8.0, 2 * float(np.floor(MARGIN * (high - low)[there].max() / 2)))
         for number, hand in np.argwhere(there):
             middle = (low[number, hand] + high[number, hand]) / 2
             begin = np.rint(middle - side / 2)
             crops[number, hand] = cut_square(pictures[number], begin, int(side), self.size)
             inside = (hands[number, hand, :, :2] - begin) / side
-            joints[number, hand, :, :2] = np.where(seen[number, hand, :, None], inside, 0)
-            joints[number, hand, :, 2] = np.where(seen[number, hand], hands[number, hand, :, 2], 0)
+            # A joint without a place looks at the middle.
+            joints[number, hand, :, :2] = np.where(known[number, hand], inside, 0.5).clip(0, 1)
+            joints[number, hand, :, 2] = np.nan_to_num(hands[number, hand, :, 2])
         return crops, joints
 
 
-def chosen_frames(
+def chosen_hands(
     scores: NDArray[np.float32], share: float, rng: RngMaker | None
-) -> NDArray[np.int64]:
-    """Frames that get crops, ascending.
+) -> NDArray[np.bool_]:
+    """Which hands (T, 2) get crops, each chosen by itself.
+
+    With s the score of the least certain finger tip in a frame, the frame is drawn with a
+    probability in proportion to max(s) - s + 0.00001, without being put back.
 
     Args:
         scores: (T, 2, 21) of the joints of both hands.
-        share: of the frames in which a hand is seen; rounded up.
+        share: of the frames in which the hand is seen (mean score above 0.3); rounded up.
         rng: draws them; None takes the least certain ones.
     """
     scores = np.nan_to_num(scores)
-    candidates = np.flatnonzero((scores.mean(axis=2) > CERTAIN).any(axis=1))
-    if not len(candidates):
-        return candidates
-    least = scores[candidates][:, :, TIPS].min(axis=(1, 2))
-    doubt = least.max() - least + LEAST
-    count = int(np.ceil(share * len(candidates)))
-    if rng is None:
-        places = np.argsort(-doubt, kind="stable")[:count]
-    else:
-        places = rng().choice(len(candidates), count, replace=False, p=doubt / doubt.sum())
-    return np.sort(candidates[places])
+    chosen = np.zeros(scores.shape[:2], np.bool_)
+    for hand in range(scores.shape[1]):
+        candidates = np.flatnonzero(scores[:, hand].mean(axis=-1) > CERTAIN)
+        if not len(candidates):
+            continue
+        least = scores[candidates, hand][:, TIPS].min(axis=-1)
+        doubt = least.max() - least + LEAST
+        count = int(np.ceil(share * len(candidates)))
+        if rng is None:
+            places = np.argsort(-doubt, kind="stable")[:count]
+        else:
+            places = rng().choice(len(candidates), count, replace=False, p=doubt / doubt.sum())
+        chosen[candidates[places], hand] = True
+    return chosen
 
 
 TIPS = [4, 8, 12, 16, 20]

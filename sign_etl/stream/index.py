@@ -205,8 +205,7 @@ def open_index(
     if not inputs:
         raise UsageError("no data set given", hint="name at least one build folder")
     opened = [open_source(each, cache=cache, cache_bytes=cache_bytes) for each in inputs]
-    sources = tuple(source for source, _ in opened)
-    tables = [table for _, table in opened]
+    sources, tables = zip(*opened, strict=True)
     names, maps = _unite([s.labels if labels == "raw" else s.normal_labels for s in sources])
     shards, shard_source = list[str](), list[int]()
     shard_columns, label_columns = [], []
@@ -220,7 +219,8 @@ def open_index(
         label_columns.append(maps[number][ids])  # the last place stands for -1
         shards += paths
         shard_source += [number] * len(paths)
-    table = pa.concat_tables([t.select([*TEXT_COLUMNS]) for t in tables]).combine_chunks()
+    texts = [table.select([*TEXT_COLUMNS]) for table in tables]
+    table = pa.concat_tables(texts, promote_options="default").combine_chunks()
     return Index(
         sources=sources,
         labels=names,

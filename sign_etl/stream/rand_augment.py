@@ -15,7 +15,7 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from sign_etl.core.errors import ConfigError
 from sign_etl.stream.base import RngMaker
-from sign_etl.stream.transforms_clip import Clip, Step
+from sign_etl.stream.transforms_clip import Clip, Step, share
 
 MOST = 10.0
 """Greatest magnitude."""
@@ -41,6 +41,9 @@ class RandAugment(Step):
     probability: float = 0.5
 
     def __post_init__(self) -> None:
+        share("probability", self.probability)
+        if not self.spread >= 0:
+            raise ConfigError(f"`spread` begins at 0, not {self.spread:g}", hint="0 for none")
         if not 0 <= self.magnitude <= MOST or self.layers < 1:
             raise ConfigError(
                 f"`magnitude` is from 0 to {MOST:g} and `layers` begin at 1, "

@@ -20,6 +20,7 @@ from sign_etl.core.canonical import digest
 from sign_etl.core.errors import MissingExtraError, UsageError
 from sign_etl.reader import open_build
 from sign_etl.reader.manifest import MANIFEST
+from sign_etl.schema.backend_options import PLACES
 
 SIDECAR = "sign-etl-index.parquet"
 _ADDRESS = re.compile(r"^([a-z][a-z0-9+.-]+)://")
@@ -36,6 +37,8 @@ class Source:
         labels: class names, in the order of their ids.
         normal_labels: their normal labels, see `sign_etl.schema.labels`.
         layouts: keypoint layout by backend; empty for foreign data sets.
+        networks: by set of features, a digest that binds backend, options and model files; empty
+            for foreign data sets.
         array_shapes: inner shape (without time) of arrays by member, for foreign data sets.
         shard_sizes: size in bytes by path, in order.
         remote: fsspec address of the folder, empty where it is local.
@@ -52,6 +55,7 @@ class Source:
     array_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     remote: str = ""
     cache_bytes: int | None = None
+    networks: Mapping[str, str] = field(default_factory=dict)
 
 
 def open_source(
@@ -102,6 +106,17 @@ def _open_folder(folder: Path, *, here: bool = True) -> tuple[Source, Any]:
         normal_labels=build.normal_labels,
         layouts={name: pose.layout for name, pose in manifest.poses.items()},
         shard_sizes=sizes,
+        networks={
+            name: digest(
+                [
+                    each.backend,
+                    each.version,
+                    {key: value for key, value in each.options.items() if key not in PLACES},
+                    each.weights,
+                ]
+            )
+            for name, each in manifest.features.items()
+        },
     )
     return source, build.index
 

@@ -77,9 +77,41 @@ class Step:
         return {"name": recipe_name(self), **asdict(settings)}
 
 
+def share(name: str, given: float) -> None:
+    """Refuse what is no probability.
+
+    Raises:
+        ConfigError: it is below 0 or above 1.
+    """
+    if not 0 <= given <= 1:
+        raise ConfigError(
+            f"`{name}` is from 0 to 1, not {given:g}", hint=f"such as `{name}: 0.5` for one half"
+        )
+
+
+def _two(name: str, given: Sequence[float], most: float = np.inf) -> tuple[float, float]:
+    """The least and the greatest of something.
+
+    Raises:
+        ConfigError: these are not two numbers in their order.
+    """
+    two = tuple(given)
+    if len(two) != 2 or not 0 < two[0] <= two[1] <= most:
+        limit = "" if most == np.inf else f" and at most {most:g}"
+        raise ConfigError(
+            f"`{name}` is two numbers above 0{limit}, the least first, not {list(two)}",
+            hint=f"such as `{name}: [0.5, 1]`",
+        )
+    return two[0], two[1]
+
+
 @dataclass(frozen=True)
 class Speed(SpeedRange, Step):
     """Plays the source faster or slower, before the sampler chooses: see `SpeedRange`."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        share("probability", self.probability)
 
     def prepare(self, look: Look, rng: RngMaker) -> Look:
         """See `ClipTransform`."""
@@ -99,6 +131,9 @@ class Flip(Step):
     """
 
     probability: float = 0.5
+
+    def __post_init__(self) -> None:
+        share("probability", self.probability)
 
     def prepare(self, look: Look, rng: RngMaker) -> Look:
         """See `ClipTransform`."""
@@ -161,14 +196,8 @@ class RandomResizedCrop(Step):
     ratio: tuple[float, float] = (0.75, 4 / 3)
 
     def __post_init__(self) -> None:
-        for name in ("scale", "ratio"):
-            low, high = getattr(self, name)
-            if not 0 < low <= high:
-                raise ConfigError(
-                    f"`{name}` is two numbers above 0, the least first, not {low:g} and {high:g}",
-                    hint=f"such as `{name}: [0.5, 1]`",
-                )
-            object.__setattr__(self, name, (low, high))
+        object.__setattr__(self, "scale", _two("scale", self.scale, 1.0))
+        object.__setattr__(self, "ratio", _two("ratio", self.ratio))
 
     def prepare(self, look: Look, rng: RngMaker) -> Look:
         """See `ClipTransform`."""
@@ -198,7 +227,9 @@ class Erasing(Step):
     ratio: float = 0.3
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "area", tuple(self.area))
+        share("probability", self.probability)
+        _two("ratio", (self.ratio, 1.0))
+        object.__setattr__(self, "area", _two("area", self.area, 1.0))
 
     def __call__(self, clip: Clip, rng: RngMaker) -> Clip:
         """See `ClipTransform`."""

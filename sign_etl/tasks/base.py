@@ -106,6 +106,11 @@ class Task(Protocol):
         """Whether fp16 will do."""
         ...
 
+    @property
+    def labelled(self) -> bool:
+        """Whether a clip without a class has nothing to teach."""
+        ...
+
     def build(self) -> nn.Module:
         """The model with random weights, from torch's generator."""
         ...
@@ -197,7 +202,10 @@ class ModelTask:
     facts: DataFacts
     outputs: int
     gallery: bool = False
-    half: bool = True
+
+    # Without a type these are no fields, so that a subclass can say otherwise.
+    half = True
+    labelled = True
 
     def build(self) -> nn.Module:
         """See `Task`."""
@@ -237,8 +245,13 @@ class ModelTask:
         if clips < 2:
             return torch.as_tensor(model(values, mask).float())
         apart = [part.chunk(clips, dim=1) for part in (values, mask)]
+        pairs = list(zip(*apart, strict=True))
+        found: list[Tensor] = []
         # One clip of each video at a time: all of them together would take `clips` times the room.
-        found = [model(*pair).float() for pair in zip(*apart, strict=True)]
+        for number, pair in enumerate(pairs):
+            # Windows of a short clip, and crops of a square picture, are one and the same.
+            like = next((n for n in range(number) if all(map(torch.equal, pairs[n], pair))), None)
+            found.append(model(*pair).float() if like is None else found[like])
         return self.joined(torch.stack(found))
 
     def joined(self, views: Tensor) -> Tensor:

@@ -147,7 +147,11 @@ def find_checkpoint(path: Path, *, last: bool = False) -> Path:
         known = checkpoints(path)
         folder = (None if last else best_of(path)) or (known[-1] if known else None)
     if folder is None:
-        raise UsageError(f"{path} holds no checkpoint", hint="see `sign-etl train --help`")
+        stages = sorted(found.parent for found in path.glob(f"*/{FOLDER}"))
+        hint = "give the folder of a run; `sign-etl train NAME --data BUILD --out RUN` makes one"
+        if stages:  # a chain's folder
+            hint = f"give one of the runs in it: {', '.join(map(str, stages))}"
+        raise UsageError(f"{path} holds no checkpoint", hint=hint)
     marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
     for name, digest in marker.items():
         if not (folder / name).is_file() or sha256_file(folder / name) != digest:

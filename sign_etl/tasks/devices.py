@@ -114,6 +114,17 @@ def prepared(
     return placed, accelerator.prepare(optimizer_of(placed))
 
 
+def scaler_state(accelerator: Accelerator) -> dict[str, Any]:
+    """How much the losses of an fp16 training are scaled; empty where nothing is."""
+    return dict(accelerator.scaler.state_dict()) if accelerator.scaler is not None else {}
+
+
+def restore_scaler(accelerator: Accelerator, state: dict[str, Any]) -> None:
+    """Take back what `scaler_state` gave, where there is anything to scale here."""
+    if state and accelerator.scaler is not None:
+        accelerator.scaler.load_state_dict(state)
+
+
 def _sharded(accelerator: Accelerator, model: nn.Module) -> nn.Module:
     """The model with weights, gradients and the optimizer's state spread over processes (FSDP2).
 

@@ -49,11 +49,12 @@ class _Reading:
             return {**found, "vector": found["embedding"]}
         with before_head(model) as seen:
             found = self.task.predict(model, batch)
-        return {**found, "vector": seen[-1].float()}
+        # Multi-view testing asks the model once for every view that differs.
+        return {**found, "vector": torch.stack(seen).float().mean(0)}
 
 
 def embed(trained: Trained, splits: Sequence[str] = (), *, logits: bool = False) -> Embedded:
-    """One vector for every clip of the run's data, twice the same.
+    """One vector for every clip of the run's data, twice the same; of several views their mean.
 
     Args:
         trained: opened with data.
@@ -83,6 +84,7 @@ def embed(trained: Trained, splits: Sequence[str] = (), *, logits: bool = False)
             reading,
             still(index, trained.view, filters, name=trained.config.data.view.name),
             accelerator,
+            trained.config.data.workers,
         )
     if not len(rows["id"]):
         raise UsageError("no clip could be read", hint="`sign-etl verify` checks the build")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,15 +14,20 @@ from torch import nn
 from sign_etl.core.files import write_json
 from sign_etl.stream.loader import Stream
 from sign_etl.tasks.base import Rows, Task, as_rows
+from sign_etl.tasks.intervals import Interval, of_shares
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
 RESULTS = "results"
+SPREAD = "spread.json"
+"""Beside the metrics of a split: what other seeds of the recipe have."""
 
 
 @torch.no_grad()
-def collect(model: nn.Module, task: Task, stream: Stream, accelerator: Accelerator) -> Rows:
+def collect(
+    model: nn.Module, task: Task, stream: Stream, accelerator: Accelerator, workers: int = 0
+) -> Rows:
     """The rows of every clip of `stream`, each once, in the order of the index; on all ranks.
 
     Args:
@@ -30,6 +35,7 @@ def collect(model: nn.Module, task: Task, stream: Stream, accelerator: Accelerat
         task: knows what to keep.
         stream: without augmentation.
         accelerator: of the run.
+        workers: processes that read and decode; 0 does it in this one.
     """
     from accelerate.utils import gather_object
 
@@ -37,7 +43,7 @@ def collect(model: nn.Module, task: Task, stream: Stream, accelerator: Accelerat
     model.eval()
     parts: list[Rows] = []
     with stream.loader(
-        rank=accelerator.process_index, world_size=accelerator.num_processes
+        rank=accelerator.process_index, world_size=accelerator.num_processes, workers=workers
     ) as loader:
         for step in loader.epoch(0):
             for batch in step:
@@ -72,7 +78,7 @@ def judged(task: Task, rows: Rows, gallery: Rows | None, left_out: set[int]) -> 
         that were left out, among themselves; with `unseen_in_all/` the same with a gallery of all
         classes, which is harder.
     """
-    if not left_out:
+    if not left_out or "label_id" not in rows:  # who learns without classes has none to tell apart
         return task.metrics(rows, gallery)
     seen = {int(label) for label in np.unique(rows["label_id"])} - left_out
     found: dict[str, float] = {}
@@ -88,8 +94,36 @@ def judged(task: Task, rows: Rows, gallery: Rows | None, left_out: set[int]) -> 
     return found
 
 
+def intervals(
+    task: Task, rows: Rows, metrics: Mapping[str, float], left_out: Collection[int] = ()
+) -> dict[str, Interval]:
+    """Where 95 % of such splits would have the metrics, for those of which that is known.
+
+    Args:
+        task: may have a method `intervals`, from rows to intervals by metric.
+        rows: of the split.
+        metrics: what `judged` gave.
+        left_out: classes that training has not seen.
+    """
+    mine, unseen = rows, 0
+    if left_out and "label_id" in rows:
+        among = np.isin(rows["label_id"], sorted(left_out))
+        mine, unseen = {name: column[~among] for name, column in rows.items()}, int(among.sum())
+    found = of_shares(metrics, len(mine["id"]), unseen)
+    more = getattr(task, "intervals", None)
+    if more is not None and len(mine["id"]):
+        found |= {name: limits for name, limits in more(mine).items() if name in metrics}
+    return dict(sorted(found.items()))
+
+
 def write_results(
-    run: Path, split: str, task: Task, metrics: Mapping[str, float], rows: Rows, **facts: Any
+    run: Path,
+    split: str,
+    task: Task,
+    metrics: Mapping[str, float],
+    rows: Rows,
+    left_out: Collection[int] = (),
+    **facts: Any,
 ) -> Path:
     """Write an evaluation to `RUN/results/SPLIT/`; returns the folder.
 
@@ -99,14 +133,23 @@ def write_results(
         task: draws its pictures.
         metrics: its numbers.
         rows: of the split.
+        left_out: classes that training has not seen.
         **facts: what else belongs to it, such as the digest of the data.
     """
     folder = run / RESULTS / split
     folder.mkdir(parents=True, exist_ok=True)
+    # What was compared with other seeds were other results.
+    (folder / SPREAD).unlink(missing_ok=True)
     task.draw(rows, folder)
     values = {name: float(value) for name, value in metrics.items() if isfinite(value)}
     write_json(
         folder / "metrics.json",
-        {"split": split, "clips": len(rows["id"]), "metrics": values, **facts},
+        {
+            "split": split,
+            "clips": len(rows["id"]),
+            "metrics": values,
+            "intervals": intervals(task, rows, values, left_out),
+            **facts,
+        },
     )
     return folder

@@ -43,6 +43,8 @@ def draw_curves(records: Sequence[Mapping[str, Any]], path: Path) -> None:
     """
     if not records:
         return
+    from matplotlib.ticker import MaxNLocator
+
     names = sorted({name for record in records for name in record["metrics"]})
     names.sort(key=lambda name: (name != "loss", name))
     columns = min(3, max(1, len(names)))
@@ -51,7 +53,7 @@ def draw_curves(records: Sequence[Mapping[str, Any]], path: Path) -> None:
     kinds = sorted({str(record["kind"]) for record in records}, key=lambda k: (k != "train", k))
     for number, name in enumerate(names):
         axes = figure.add_subplot(rows, columns, number + 1)
-        for kind in kinds:
+        for colour, kind in enumerate(kinds):
             drawn = [r for r in records if r["kind"] == kind and name in r["metrics"]]
             if drawn:
                 axes.plot(
@@ -59,13 +61,50 @@ def draw_curves(records: Sequence[Mapping[str, Any]], path: Path) -> None:
                     [r["metrics"][name] for r in drawn],
                     label=kind,
                     linewidth=1.2,
-                    marker="." if kind != "train" else None,
+                    color=f"C{colour}",
+                    # A line through one point cannot be seen.
+                    marker="." if kind != "train" or len(drawn) == 1 else None,
                 )
+        # Steps are whole, also where there is one alone and the axis would be a tenth of it.
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        there = {r["step"] for r in records if name in r["metrics"]}
+        if len(there) == 1:
+            axes.set_xlim(min(there) - 1, min(there) + 1)
         axes.set_title(name, fontsize=9)
         axes.set_xlabel("step", fontsize=8)
         axes.tick_params(labelsize=8)
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)
+    _save(figure, path)
+
+
+def draw_means(rows: Sequence[Mapping[str, Any]], over: str, said: str, path: Path) -> None:
+    """Draw means of several runs, with their standard deviation, in per cent.
+
+    Args:
+        rows: with `metric`, `mean`, `standard deviation` (None of one run) and a number; in the
+            order in which they are to stand, where 0 is all there is.
+        over: name of that number.
+        said: what it is, for the axis.
+        path: the picture.
+    """
+    figure = _figure(5.2, 3.6)
+    axes = figure.add_subplot()
+    places = list(dict.fromkeys(row[over] for row in rows))
+    for name in dict.fromkeys(row["metric"] for row in rows):
+        mine = [row for row in rows if row["metric"] == name]
+        axes.errorbar(
+            [places.index(row[over]) for row in mine],
+            [100 * row["mean"] for row in mine],
+            [100 * (row["standard deviation"] or 0.0) for row in mine],
+            marker="o",
+            capsize=3,
+            label=name,
+        )
+    axes.set_xticks(range(len(places)), [str(place or "all") for place in places])
+    axes.set_xlabel(said)
+    axes.set_ylabel("%")
+    axes.legend()
     _save(figure, path)
 
 

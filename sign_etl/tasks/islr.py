@@ -31,6 +31,7 @@ from sign_etl.tasks.boundary import (
     spans_of,
 )
 from sign_etl.tasks.figures import draw_confusion, write_confusion
+from sign_etl.tasks.intervals import Interval, of_class_mean
 from sign_etl.tasks.mixing import Mixing
 from sign_etl.tasks.soft_targets import read_soft_targets
 
@@ -172,6 +173,14 @@ class Islr(ModelTask):
         if "boundary" in tensors:
             found |= boundary_metrics(tensors["boundary"], tensors["span"])
         return found
+
+    def intervals(self, rows: Rows) -> dict[str, Interval]:
+        """Of `top1_class` and `top5_class`; those of shares of clips need the shares alone."""
+        true = np.take_along_axis(rows["logits"], rows["label_id"][:, None], 1)
+        before = (rows["logits"] > true).sum(1)
+        return {
+            f"top{top}_class": of_class_mean(before < top, rows["label_id"]) for top in (1, TOP)
+        }
 
     def draw(self, rows: Rows, folder: Path) -> None:
         """The confusion matrix as a picture and a table of all pairs that occur."""

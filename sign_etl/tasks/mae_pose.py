@@ -50,6 +50,7 @@ class MaePose(ModelTask):
     """The task, see `Task`."""
 
     metric, mode = "rmse", "min"
+    labelled = False
     options: MaePoseOptions = MaePoseOptions()
     parts: tuple[tuple[int, ...], ...] = ()
 

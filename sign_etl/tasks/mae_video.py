@@ -43,6 +43,7 @@ class MaeVideo(ModelTask):
     """The task, see `Task`."""
 
     metric, mode = "error", "min"
+    labelled = False
     options: MaeVideoOptions = MaeVideoOptions()
 
     @property

@@ -4,20 +4,22 @@ A published file says its input's name, shape and frame count itself. Three shap
 
 | shape | who |
 |---|---|
-| (B, V, 3, T, H, W) | Slovo and SignFlow: letterbox over grey 114, ImageNet's mean and deviation |
-| (B, 3, T, H, W) | easy_sign: stretched, divided by 255 |
+| (B, V, 3, T, H, W) | Slovo and SignFlow: letterbox over grey 114, ImageNet's mean and deviation, \
+class 1000 of 1,001 is no sign |
+| (B, 3, T, H, W) | easy_sign: stretched, divided by 255, every frame, the class `no` is no sign |
 | (B, T, 3, H, W) | sign-etl's `clip` |
 
 Their defaults can be overruled, since nothing in such a file tells its preprocessing; files of
-sign-etl tell it, and it is taken.
+sign-etl tell it, and it is taken. Both programs resize with OpenCV, bilinear and without a filter
+against aliasing; so it is done here for files that tell nothing. How many frames apart the
+pictures are stands in the names of Slovo's files: `mvit32-2.onnx`.
 """
 
 from __future__ import annotations
 
-import csv
-import json
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,13 @@ from numpy.typing import NDArray
 from sign_etl.core.errors import ConfigError, MissingExtraError, UsageError
 from sign_etl.schema.exported import PREFIX, from_metadata
 from sign_etl.stream.pictures import NORMS, Frame, Resize, Triple, named
-from sign_etl.tasks.sliding import Picture, Recogniser, probabilities
+from sign_etl.tasks.class_names import read_labels
+from sign_etl.tasks.sliding import NO_EVENT, Picture, Recogniser, probabilities
+
+EASY_NO_EVENT = "no"
+"""Class 14 of easy_sign's list. Elsewhere it is a word, and in data sets of ASL a sign."""
+SLOVO_CLASSES, SLOVO_NO_EVENT = 1001, "---"
+"""Of Slovo's files; the last class is no sign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +43,8 @@ class Choices:
     """What the command line says about a model.
 
     Attributes:
-        labels: file of class names, for files that do not tell them.
-        every: one of so many frames; 0 for what the model says, else 2.
+        labels: file of class names, for files that do not tell them, or instead of theirs.
+        every: one of so many frames; 0 for what the model says.
         frames: T, where the file leaves it free.
         resize: policy, see `sign_etl.stream.pictures`; None for what the model says.
         normalise: one of `NORMS`; None for what the model says.
@@ -58,8 +66,11 @@ class _Look:
     frame: Frame
     mean: Triple
     std: Triple
+    as_opencv: bool = False
 
     def prepare(self, source: Picture) -> Picture:
+        if self.as_opencv:
+            source = _as_opencv(source, self.frame)
         height, width = source.shape[:2]
         return self.frame.picture(source, self.frame.boxes(width, height)[0])
 
@@ -78,6 +89,12 @@ def open_recogniser(what: Path, choices: Choices) -> Recogniser:
         ConfigError: it does not name signs from pictures.
         MissingExtraError: onnxruntime is not installed.
     """
+    if what.suffix in (".pt", ".pth", ".ts", ".torchscript"):
+        raise UsageError(
+            f"{what}: `live` runs a folder of a run or an ONNX file",
+            hint="write one with `sign-etl export-model RUN --format onnx`, or take the ONNX file "
+            "that is published beside it",
+        )
     return _of_file(what, choices) if what.suffix == ".onnx" else _of_run(what, choices)
 
 
@@ -97,6 +114,7 @@ def _of_run(what: Path, choices: Choices) -> Recogniser:
         )
     policy = policy_of(trained.view)
     look = _look_of(policy, choices)
+    labels = _labels(trained.labels, choices, len(trained.labels), trained.config.name)
 
     @torch.no_grad()
     def ask(pictures: Picture) -> NDArray[Any]:
@@ -105,14 +123,25 @@ def _of_run(what: Path, choices: Choices) -> Recogniser:
         return probabilities(trained.model(clip, mask).float()[0].numpy())
 
     return Recogniser(
-        labels=trained.labels,
+        labels=labels,
         frames=given.frames,
-        every=choices.every or int(policy["sampler"].get("stride", 1)),
+        every=choices.every or _stride(policy, trained.config.name),
         prepare=look.prepare,
         ask=ask,
         name=trained.config.name,
         fps=choices.fps or float(trained.facts.get("fps", 0)),
     )
+
+
+def _stride(policy: Mapping[str, Any], model: str) -> int:
+    rule = policy["sampler"]
+    if "stride" not in rule:
+        raise UsageError(
+            f"`{model}` has learned from whole clips (sampler {rule['name']}), which a stream does "
+            "not have",
+            hint="tell with --every how many frames of a clip lay between two pictures",
+        )
+    return int(rule["stride"])
 
 
 def _of_file(what: Path, choices: Choices) -> Recogniser:
@@ -132,37 +161,77 @@ def _of_file(what: Path, choices: Choices) -> Recogniser:
             hint="write it anew with `sign-etl export-model`, or pip install --upgrade onnxruntime",
         ) from error
     entry, out = session.get_inputs()[0], session.get_outputs()[0]
-    arrange, frames, size, policy = _shape(list(entry.shape), choices, what.name)
     metadata = dict(session.get_modelmeta().custom_metadata_map)
+    ours = any(name.startswith(PREFIX) for name in metadata)
+    told = choices if ours else _told(what.stem, list(entry.shape), choices)
+    arrange, frames, size, policy = _shape(list(entry.shape), told, what.name)
     labels: tuple[str, ...] = ()
-    if any(name.startswith(PREFIX) for name in metadata):
+    if ours:
         record = from_metadata(metadata)
+        if record.gives not in ("scores", "probabilities"):
+            raise ConfigError(
+                f"{what.name} does not name signs: it gives {record.gives}",
+                hint="take a model of the task `islr`",
+            )
         policy, labels = record.preprocessing, record.labels
-    look = _look_of({**policy, "size": size}, choices)
-    if choices.labels is not None:
-        labels = read_labels(choices.labels)
+    look = _look_of({**policy, "size": size}, choices, as_opencv=not ours)
+    kind = _NUMBERS.get(entry.type, np.float32)
 
     def ask(pictures: Picture) -> NDArray[Any]:
-        given = {entry.name: arrange(look.numbers(pictures))}
+        given = {entry.name: arrange(look.numbers(pictures)).astype(kind, copy=False)}
         return probabilities(np.asarray(session.run([out.name], given)[0]).reshape(-1))
 
-    count = len(ask(np.zeros((frames, *size, 3), np.uint8)))
-    if labels and len(labels) != count:
+    try:
+        count = len(ask(np.zeros((frames, *size, 3), np.uint8)))
+    except Exception as error:  # ONNX Runtime has a class of its own for each kind of trouble
         raise ConfigError(
-            f"{what.name} has {count} classes, there are {len(labels)} labels",
-            hint="give the list that belongs to it with --labels",
-        )
+            f"{what.name} does not run on one clip of {frames} frames of "
+            f"{size[1]} x {size[0]} ({type(error).__name__})",
+            hint=f"its input is {entry.type} of shape {entry.shape}; tell its length with --frames",
+        ) from error
+    easy = policy is _EASY
+    every = told.every or (_stride(policy, what.name) if ours else 1 if easy else 2)
+    if not labels and policy is _SLOVO and count == SLOVO_CLASSES:
+        labels = (*_numbered(count - 1), SLOVO_NO_EVENT)
     return Recogniser(
-        labels=labels or tuple(f"class {number}" for number in range(count)),
+        labels=_labels(labels, choices, count, what.name),
         frames=frames,
-        every=choices.every or int(policy.get("sampler", {}).get("stride", 2)),
+        every=every,
         prepare=look.prepare,
         ask=ask,
         name=what.stem,
         fps=choices.fps or float(policy.get("fps", 0)),
+        silent=NO_EVENT | {EASY_NO_EVENT} if easy else NO_EVENT,
     )
 
 
+def _told(stem: str, shape: Sequence[Any], choices: Choices) -> Choices:
+    """With what the name of a file of Slovo says, such as `mvit32-2`, where nobody else does."""
+    name = re.search(r"(\d+)-(\d+)$", stem)
+    if name is None or len(shape) != 6:
+        return choices
+    frames, every = int(name[1]), int(name[2])
+    if shape[3] not in (frames, None) and not isinstance(shape[3], str):
+        return choices  # numbers that mean something else
+    return replace(choices, frames=choices.frames or frames, every=choices.every or every)
+
+
+def _labels(told: tuple[str, ...], choices: Choices, count: int, model: str) -> tuple[str, ...]:
+    labels = told if choices.labels is None else read_labels(choices.labels)
+    if labels and len(labels) != count:
+        raise ConfigError(
+            f"{model} has {count} classes, there are {len(labels)} labels",
+            hint="give the list that belongs to it with --labels",
+        )
+    return labels or _numbered(count)
+
+
+def _numbered(count: int) -> tuple[str, ...]:
+    return tuple(f"class {number}" for number in range(count))
+
+
+_NUMBERS = {"tensor(float16)": np.float16, "tensor(double)": np.float64}
+"""What an input wants that is not float32; what is no number at all is refused by the file."""
 Arrange = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
@@ -170,17 +239,15 @@ def _shape(
     shape: Sequence[Any], choices: Choices, file: str
 ) -> tuple[Arrange, int, tuple[int, int], Mapping[str, Any]]:
     """How (T, 3, H, W) goes in, T, (H, W), and the preprocessing that is usual for such files."""
-    slovo = {"resize": "letterbox", **_norm("imagenet")}
-    easy = {"resize": "stretch", **_norm("none")}
     if len(shape) == 6 and shape[2] == 3:
         arrange: Arrange = lambda x: x.transpose(1, 0, 2, 3)[None, None]  # noqa: E731
-        place, usual = 3, slovo
+        place, usual = 3, _SLOVO
     elif len(shape) == 5 and shape[1] == 3:
         arrange = lambda x: x.transpose(1, 0, 2, 3)[None]  # noqa: E731
-        place, usual = 2, easy
+        place, usual = 2, _EASY
     elif len(shape) == 5 and shape[2] == 3:
         arrange = lambda x: x[None]  # noqa: E731
-        place, usual = 1, slovo
+        place, usual = 1, _OURS
     else:
         raise ConfigError(
             f"{file} takes {shape}, which is no clip",
@@ -198,7 +265,12 @@ def _norm(name: str) -> dict[str, Triple]:
     return {"mean": mean, "std": std}
 
 
-def _look_of(policy: Mapping[str, Any], choices: Choices) -> _Look:
+_SLOVO: Mapping[str, Any] = {"resize": "letterbox", **_norm("imagenet")}
+_EASY: Mapping[str, Any] = {"resize": "stretch", **_norm("none")}
+_OURS: Mapping[str, Any] = dict(_SLOVO)
+
+
+def _look_of(policy: Mapping[str, Any], choices: Choices, *, as_opencv: bool = False) -> _Look:
     if policy.get("signer"):
         raise ConfigError(
             "the model looks at pictures of which the signer is cut out by keypoints",
@@ -210,40 +282,18 @@ def _look_of(policy: Mapping[str, Any], choices: Choices) -> _Look:
     scaler = told.get("scaler", "pillow")
     frame = Frame(size, resize, max(int(told.get("short") or 0), *size), scaler)
     mean, std = ((float(x[0]), float(x[1]), float(x[2])) for x in (told["mean"], told["std"]))
-    return _Look(frame, mean, std)
+    return _Look(frame, mean, std, as_opencv and resize != "short-side")
 
 
-def read_labels(path: Path) -> tuple[str, ...]:
-    """Class names of a published model: `id TAB label` lines, one label a line, or JSON.
+def _as_opencv(source: Picture, frame: Frame) -> Picture:
+    """All of a picture, as large as it will stand in the frame; four neighbours are looked at."""
+    import torch
 
-    Raises:
-        UsageError: no such file.
-        ConfigError: ids are no numbers from 0 on.
-    """
-    if not path.is_file():
-        raise UsageError(f"{path}: no such file", hint="--labels names a list of class names")
-    text = path.read_text("utf-8-sig")
-    wrong = ConfigError(
-        f"{path.name}: no list of class names, or ids have gaps",
-        hint="write one name a line, or `ID TAB NAME` with ids from 0 on",
-    )
-    if path.suffix == ".json":
-        try:
-            loaded = json.loads(text)
-        except ValueError:
-            raise wrong from None
-        pairs = list(loaded.items()) if isinstance(loaded, dict) else list(enumerate(loaded))
-    else:
-        rows = [row for row in csv.reader(text.splitlines(), delimiter="\t") if row]
-        pairs = [(row[0], row[1]) for row in rows if len(row) > 1] or list(
-            enumerate(row[0] for row in rows)
-        )
-        if pairs and not str(pairs[0][0]).strip().isdigit():
-            pairs = pairs[1:]  # names of the columns
-    try:
-        found = {int(number): str(label).strip() for number, label in pairs}
-    except (TypeError, ValueError):
-        raise wrong from None
-    if not found or sorted(found) != list(range(len(found))):
-        raise wrong
-    return tuple(found[number] for number in range(len(found)))
+    (tall, wide), (height, width) = source.shape[:2], frame.size
+    if frame.resize == "letterbox":
+        scale = min(width / wide, height / tall)
+        height, width = max(1, round(tall * scale)), max(1, round(wide * scale))
+    picture = torch.from_numpy(source).permute(2, 0, 1)[None].float()
+    found = torch.nn.functional.interpolate(picture, (height, width), mode="bilinear")
+    array: Picture = found[0].permute(1, 2, 0).round().to(torch.uint8).numpy()
+    return array

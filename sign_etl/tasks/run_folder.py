@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-import yaml
-
 from sign_etl.core.errors import ConfigError, UsageError, VerifyError
 from sign_etl.core.files import write_bytes, write_json
 from sign_etl.schema.document import read_document
+from sign_etl.schema.document_text import to_yaml
 from sign_etl.schema.training import TrainConfig, parse_training
+from sign_etl.schema.training_chain import FINISHED
 from sign_etl.tasks.checkpoint import BUILD, CONFIG, checkpoints, read_json
+
+ENVIRONMENTS = "environments.json"
+"""Versions and machines that a run was trained with, each once, in their order."""
+FOR_PEOPLE = ("description", "build", "published")
+"""Settings that say nothing about a training: a new wording of them makes no other run."""
 
 
 @contextmanager
@@ -76,7 +82,7 @@ def claim_run(config: TrainConfig, facts: Mapping[str, Any], folder: Path, *, re
         VerifyError: it was begun with other settings or other data.
     """
     values = config.model_dump(mode="json", by_alias=True)
-    settings = yaml.safe_dump(values, sort_keys=False, allow_unicode=True).encode("utf-8")
+    settings = to_yaml(values).encode("utf-8")
     if not resume:
         if checkpoints(folder):
             hint = "go on with --resume, or give another --out"
@@ -85,14 +91,52 @@ def claim_run(config: TrainConfig, facts: Mapping[str, Any], folder: Path, *, re
         write_json(folder / BUILD, dict(facts))
     elif read_json(folder / BUILD)["dataset_hash"] != facts["dataset_hash"]:
         raise VerifyError("the run was begun with other data", hint="start a new one")
-    elif _begun_with(folder / CONFIG) != config:
+    elif (differ := _differ(_begun_with(folder / CONFIG), values)) is None or differ:
+        words = f": {', '.join(f'`{name}`' for name in differ)}" if differ else ""
         hint = f"see {folder / CONFIG}, or start a new run with another --out"
-        raise VerifyError("the run was begun with other settings", hint=hint)
+        raise VerifyError(f"the run was begun with other settings{words}", hint=hint)
 
 
-def _begun_with(path: Path) -> TrainConfig | None:
+def _begun_with(path: Path) -> dict[str, Any] | None:
     """The settings of a run; those that it has not, since they came later, have their defaults."""
     try:
-        return parse_training(read_document(path))
+        return parse_training(read_document(path)).model_dump(mode="json", by_alias=True)
     except ConfigError:  # settings that are no more
         return None
+
+
+def _differ(then: Any, now: Any, name: str = "") -> list[str] | None:
+    """Names of the settings that differ, as `--set` calls them; None where nothing is known."""
+    if then is None and not name:
+        return None
+    if not (isinstance(then, dict) and isinstance(now, dict)):
+        return [] if then == now else [name]
+    found: list[str] = []
+    for key in sorted({*then, *now}):
+        if name or key not in FOR_PEOPLE:
+            found += _differ(then.get(key), now.get(key), f"{name}.{key}".lstrip(".")) or []
+    return found
+
+
+def note_environment(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Write down with what a run is trained now, if that is not known yet."""
+    known = environments(folder)
+    if dict(facts) not in known:
+        write_json(folder / ENVIRONMENTS, [*known, dict(facts)])
+
+
+def environments(folder: Path) -> list[dict[str, Any]]:
+    """What `note_environment` has written; nothing for runs of earlier versions."""
+    path = folder / ENVIRONMENTS
+    return list(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else []
+
+
+def mark_finished(folder: Path, *, epochs: int, steps: int) -> None:
+    """Write down that a training has come to its end.
+
+    Args:
+        folder: of the run.
+        epochs: done; fewer than the recipe has where patience was at its end.
+        steps: of the optimizer, in all.
+    """
+    write_json(folder / FINISHED, {"epochs": epochs, "steps": steps})

@@ -15,9 +15,11 @@ from torch import nn
 from sign_etl.schema.training import TrainConfig
 from sign_etl.stream.cursor import Cursor
 from sign_etl.tasks import checkpoint as files
-from sign_etl.tasks import devices, initial_weights, run_folder, setup
+from sign_etl.tasks import devices, initial_weights, provenance, run_folder, setup
+from sign_etl.tasks.card import write_card
 from sign_etl.tasks.figures import draw_curves
 from sign_etl.tasks.optimise import Rate, make_optimizer, moving_average, parameter_groups
+from sign_etl.tasks.seen import other_rates
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -71,28 +73,39 @@ def begin(
     accelerator = devices.make_accelerator(config, folder)
     first = accelerator.is_main_process
     say = say if first else lambda _: None
+    if config.precision == "fp16" and accelerator.device.type == "cpu":
+        say("fp16 wants a GPU: this processor computes in fp32")
     opened = setup.open_training(config, data, folder)
     last = (
         files.find_checkpoint(folder, last=True) if resume and files.checkpoints(folder) else None
     )
     if first:
-        run_folder.claim_run(config, opened.facts, folder, resume=last is not None)
+        facts = dict(opened.facts)
+        if last is None:  # a run that goes on needs the weights that it began with no more
+            facts["weights"] = provenance.weights_facts(config)
+            facts["options"] = provenance.options_facts(config)
+        run_folder.claim_run(config, facts, folder, resume=last is not None)
+        run_folder.note_environment(folder, provenance.environment_facts(accelerator, config))
     accelerator.wait_for_everyone()
 
+    if odd := other_rates(opened.train.index, opened.facts["fps"]):
+        say(odd)
     torch.manual_seed(config.seed)
     plain = opened.task.build()
     if last is None:
-        initial_weights.initialise(plain, config.init, say)
+        initial_weights.initialise(plain, config.init, say, opened.facts["preprocessing"])
     else:
         plain.load_state_dict(files.read_weights(last, ema=False))
     if config.compile:
         plain.compile()
     sharded = config.parallel == "fsdp"
+    moving = config.optimizer.for_steps(config.batch.clips)
+    if config.optimizer.base_batch:
+        say(f"peak learning rate {moving.lr:.3g} for steps of {config.batch.clips} clips")
 
     def optimizer_of(model: nn.Module) -> torch.optim.Optimizer:
-        named = model.named_parameters()
-        groups = parameter_groups(named, opened.task.depth, config.optimizer)
-        return make_optimizer(groups, config.optimizer)
+        groups = parameter_groups(model.named_parameters(), opened.task.depth, moving)
+        return make_optimizer(groups, moving)
 
     model, optimizer = devices.prepared(accelerator, plain, optimizer_of, sharded=sharded)
     average = moving_average(accelerator.unwrap_model(model), config.ema) if config.ema else None
@@ -102,6 +115,7 @@ def begin(
     if last is not None:
         state = files.read_state(last)
         devices.restore_optimizer(model, optimizer, state["optimizer"], sharded=sharded)
+        devices.restore_scaler(accelerator, state.get("scaler", {}))  # older ones have none
         rate.load(state["rate"])
         progress = Progress(**state["progress"])
         opened.train.resume(Cursor.from_json(files.read_json(last / files.CURSOR)))
@@ -136,6 +150,7 @@ def save(run: Run) -> None:
         "optimizer": devices.optimizer_state(
             run.model, run.optimizer, sharded=run.config.parallel == "fsdp"
         ),
+        "scaler": devices.scaler_state(run.accelerator),
         "rate": run.rate.state(),
         "progress": asdict(run.progress),
         "averaged": int(run.average.n_averaged) if run.average else 0,
@@ -154,6 +169,7 @@ def save(run: Run) -> None:
         if progress.best.get("step") == progress.total:
             files.mark_best(run.folder, written, run.metric, progress.best["value"])
         files.clean(run.folder, run.config.checkpoint.keep)
+        write_card(run.folder)
         if time.monotonic() - run.drawn > CURVES_S:
             run.drawn = time.monotonic()
             draw_curves(run.metrics.records, run.folder / "curves.png")

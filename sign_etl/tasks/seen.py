@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+import numpy as np
 
 from sign_etl.core.errors import ConfigError
 from sign_etl.models.base import Crops, Features, Frames, Inputs, Keypoints
+from sign_etl.reader.manifest import MANIFEST, read_manifest
 from sign_etl.stream.base import View
 from sign_etl.stream.clip_view import ClipView
 from sign_etl.stream.crop_view import CropView
@@ -32,7 +35,7 @@ def inputs_of(view: View, index: Index) -> Inputs:
             hint="set `data.view.name` to pose, clip, crop or feat",
         )
     if isinstance(view, FeatView):
-        return Features(int(sample.shape[1]))
+        return Features(int(sample.shape[1]), made_by(view, index))
     return keypoints_of(sample.shape)
 
 
@@ -79,6 +82,70 @@ def check_policy(view: View, kept: Mapping[str, Any], run: str) -> None:
             f"{', '.join(f'`{name}`' for name in differ)}",
             hint="use the version of sign-etl that trained it, named in its README.md",
         )
+
+
+def check_features(
+    view: View, index: Index, learned: Iterable[Mapping[str, Any]], whose: str
+) -> None:
+    """Refuse features that another network has made, whatever the set is called.
+
+    Args:
+        view: that reads them; others are not looked at.
+        index: the data.
+        learned: facts about other data, see `sources` in `build.json`.
+        whose: these are, for messages.
+
+    Raises:
+        ConfigError: a build has others.
+    """
+    if not isinstance(view, FeatView):
+        return
+    name = view.features
+    known = {source["features"][name] for source in learned if name in source.get("features", ())}
+    for source in index.sources:
+        # Tars of others do not tell.
+        if known and name in source.networks and source.networks[name] not in known:
+            raise ConfigError(
+                f"the features `{name}` of {source.name} are of another network than those of "
+                f"{whose}",
+                hint="compare `features` in the manifest.json of the builds, and build one anew",
+            )
+
+
+def made_by(view: View, index: Index) -> dict[str, Any]:
+    """What made the features that a view reads, as the first build tells it that has them."""
+    if not isinstance(view, FeatView):
+        return {}
+    for source in index.sources:
+        if (source.root / MANIFEST).is_file():
+            made = read_manifest(source.root).features.get(view.features)
+            if made is not None:
+                return made.model_dump(include={"backend", "options", "weights"})
+    return {}
+
+
+def other_rates(index: Index, fps: float) -> str:
+    """What to tell of builds whose frames lie closer or farther apart than was learned.
+
+    Args:
+        index: of the builds.
+        fps: frames a second of most clips that were learned from, 0 where it is not known.
+
+    Returns:
+        A sentence; empty where all are alike. A tenth more or less is.
+    """
+    odd = []
+    for number, source in enumerate(index.sources):
+        told = index.fps[(index.source == number) & (index.fps > 0)]
+        rate = float(np.median(told)) if len(told) else fps
+        if fps and not 0.9 <= rate / fps <= 1.1:
+            odd.append(f"{source.name} has {rate:g}")
+    if not odd:
+        return ""
+    return (
+        f"frames a second: {', '.join(odd)}, most that was learned from {fps:g}; "
+        "so many frames apart is another time there"
+    )
 
 
 def _agree(kept: Any, now: Any) -> bool:

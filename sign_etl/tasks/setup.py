@@ -8,19 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 import torch
 
 import sign_etl
-from sign_etl.core.errors import ConfigError
+from sign_etl.core.errors import ConfigError, near_or_all
 from sign_etl.models.base import MODELS
 from sign_etl.reader.manifest import MANIFEST, read_manifest
 from sign_etl.schema.config import checked_options
-from sign_etl.schema.document import DocumentError, read_document, with_settings
+from sign_etl.schema.document import DocumentError, Problem, read_document, with_settings
 from sign_etl.schema.training import (
     TRAINING_HINT,
     TrainConfig,
+    for_training,
     parse_training,
 )
+from sign_etl.shard.compare import tree_digest
 from sign_etl.stream.base import VIEWS, Filters, Use, View
 from sign_etl.stream.index import Index, open_index
 from sign_etl.stream.loader import Stream
@@ -29,7 +32,8 @@ from sign_etl.stream.plan import Batching
 from sign_etl.stream.quarantine import Quarantine
 from sign_etl.stream.sources import Source
 from sign_etl.tasks.base import TASKS, VIEW, DataFacts, Task, need_view
-from sign_etl.tasks.seen import inputs_of, policy_of
+from sign_etl.tasks.provenance import split_facts
+from sign_etl.tasks.seen import check_features, inputs_of, policy_of
 
 SOME = 64
 """Clips in a batch of an evaluation."""
@@ -66,12 +70,11 @@ def load_recipe(path: Path, settings: Iterable[str] = ()) -> TrainConfig:
     """
     document = with_settings(read_document(path), settings)
     config = parse_training(document)
-    problems = []
+    problems: list[Problem] = []
     for key, kind, registry in (("task", config.task, TASKS), ("model", config.model, MODELS)):
         plugin = registry.get(kind.name)
-        problems += checked_options(
-            plugin.options, kind.options, document, (key,), hint=TRAINING_HINT
-        )
+        found = checked_options(plugin.options, kind.options, document, (key,), hint=TRAINING_HINT)
+        problems += map(for_training, found)
     if problems:
         raise DocumentError(problems, document.origin)
     return config
@@ -86,14 +89,17 @@ def open_training(config: TrainConfig, data: Sequence[str], run: Path) -> Opened
     """
     index = open_data(config, data)
     view = make_view(config, train=False, single=True)
-    learned = learned_labels(config, index)
+    learned, signers = learned_labels(config, index), learned_signers(config, index)
     task = open_task(config, index, view)
-    labelled, shortest, longest = bool(index.labels), config.data.min_frames, config.data.max_frames
+    first = index.sources[0]
+    check_features(view, index, [{"features": first.networks}], first.name)
+    labelled, shortest, longest = task.labelled, config.data.min_frames, config.data.max_frames
 
     def of(splits: Sequence[str], max_frames: int = 0, shots: int = 0) -> Filters:
         return Filters(
             splits=splits,
             labels=learned,
+            signers=signers,
             labelled=labelled,
             min_frames=shortest,
             max_frames=max_frames,
@@ -116,7 +122,7 @@ def open_training(config: TrainConfig, data: Sequence[str], run: Path) -> Opened
         gallery=still(
             index, view, of(config.data.train, 0, config.data.shots), name=config.data.view.name
         ),
-        facts=data_facts(index, task, config),
+        facts={**data_facts(index, task, config), "learned_clips": len(train.rows)},
     )
 
 
@@ -219,17 +225,50 @@ def learned_labels(config: TrainConfig, index: Index) -> tuple[str, ...]:
     return tuple(label for label in index.labels if label not in left_out) if left_out else ()
 
 
+def learned_signers(
+    config: TrainConfig, index: Index, *, all_there: bool = True
+) -> tuple[str, ...]:
+    """Signers whom training sees; empty for all. Clips of nobody may be of those held out.
+
+    Args:
+        config: the recipe.
+        index: the data.
+        all_there: those held out must occur; False where other data are looked at.
+
+    Raises:
+        ConfigError: a signer to be held out does not occur, or nobody else does.
+    """
+    held_out = config.data.held_out
+    if not held_out:
+        return ()
+    found = pc.unique(index.column("signer")).to_pylist()
+    known = sorted(signer for signer in found if signer)
+    for signer in held_out:
+        if all_there and signer not in known:
+            hint = near_or_all(signer, known) if known else "the annotations name no signers"
+            raise ConfigError(f"`data.held_out`: no signer `{signer}`", hint=hint)
+    others = tuple(signer for signer in known if signer not in held_out)
+    if not others:
+        raise ConfigError(
+            "`data.held_out` leaves nobody to learn from", hint="hold out fewer of them"
+        )
+    return others
+
+
 def data_facts(index: Index, task: Task, config: TrainConfig) -> dict[str, Any]:
     """What a run keeps about its data and their preprocessing: `build.json`."""
     with torch.device("meta"):
-        parameters = sum(parameter.numel() for parameter in task.build().parameters())
+        sizes = [(each.numel(), each.requires_grad) for each in task.build().parameters()]
     return {
         "dataset_hash": index.dataset_hash,
         "labels": list(index.labels),
         "sources": [_source_facts(source) for source in index.sources],
+        "splits": split_facts(index, config.data.train, config.data.held_out),
+        "held_out": list(config.data.held_out),
         "preprocessing": policy_of(make_view(config, train=False)),
         "fps": _usual_fps(index),
-        "parameters": parameters,
+        "parameters": sum(size for size, _ in sizes),
+        "frozen": sum(size for size, learns in sizes if not learns),
         "sign_etl": sign_etl.__version__,
         "torch": torch.__version__,
     }
@@ -243,8 +282,16 @@ def _usual_fps(index: Index) -> float:
 
 def _source_facts(source: Source) -> dict[str, Any]:
     known: dict[str, Any] = {"name": source.name, "digest": source.digest}
+    if source.networks:
+        known["features"] = dict(source.networks)
     if (source.root / MANIFEST).is_file():
         manifest = read_manifest(source.root)
         names = ("dataset", "licence", "language", "citation", "homepage")
-        return known | {name: getattr(manifest, name) for name in names}
+        sets: dict[str, Any] = {**manifest.poses, **manifest.features}
+        networks = {
+            name: {"version": made.version, "weights": made.weights} for name, made in sets.items()
+        }
+        facts = {name: getattr(manifest, name) for name in names}
+        seen = {"counts": dict(manifest.counts), "networks": networks}
+        return known | facts | seen | {"tree": tree_digest(manifest)}
     return known | dict.fromkeys(("dataset", "licence", "language"), "unknown")

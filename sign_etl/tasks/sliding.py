@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Picture: TypeAlias = NDArray[np.uint8]
-NO_EVENT = frozenset({"---", "no", "no_event", "no event"})
+NO_EVENT = frozenset({"---", "no_event", "no event"})
 """What data sets call the class without a sign."""
 
 
@@ -55,6 +55,7 @@ class Recogniser:
         name: for people.
         fps: frames per second in which `every` counts, those of the training; 0 where nobody tells
             them: then the stream's frames are counted.
+        silent: classes that stand for "no sign".
     """
 
     labels: tuple[str, ...]
@@ -64,6 +65,7 @@ class Recogniser:
     ask: Callable[[Picture], NDArray[Any]]
     name: str
     fps: float = 0.0
+    silent: frozenset[str] = NO_EVENT
 
 
 class Pace:
@@ -105,7 +107,7 @@ class Sliding:
         recogniser: what looks at it.
         threshold: least probability of a sign.
         hop: pictures between two looks; 0 for a quarter of the window.
-        silent: labels that are never told; None for `NO_EVENT`.
+        silent: labels that are never told; None for those of the recogniser.
         fps: frames per second of the stream, where they are known.
     """
 
@@ -120,15 +122,21 @@ class Sliding:
     ) -> None:
         self.recogniser, self.threshold = recogniser, threshold
         self.hop = hop or max(1, recogniser.frames // 4)
-        self.silent = NO_EVENT if silent is None else frozenset(silent)
+        self.silent = recogniser.silent if silent is None else frozenset(silent)
         self.signs: list[Sign] = []
         self.looks = 0
         self._window: deque[tuple[float, Picture]] = deque(maxlen=recogniser.frames)
         self._pace = Pace(recogniser.every, recogniser.fps, fps)
         self._since, self._ended_s, self._length_s = self.hop, 0.0, 0.0
 
-    def see(self, frame: Picture, time_s: float) -> Sign | None:
-        """Take the next frame of the stream; the sign that it completes, if it is a new one."""
+    def see(self, frame: Picture, time_s: float, *, behind: bool = False) -> Sign | None:
+        """Take the next frame of the stream; the sign that it completes, if it is a new one.
+
+        Args:
+            frame: (H, W, 3) RGB.
+            time_s: since the begin of the stream.
+            behind: more frames wait already: look at no window twice, so as to catch up.
+        """
         self._ended_s = time_s
         count = min(self._pace.of(time_s), self.recogniser.frames)
         if not count:
@@ -136,7 +144,8 @@ class Sliding:
         picture = self.recogniser.prepare(frame)
         self._window.extend([(time_s, picture)] * count)
         self._since += count
-        if len(self._window) < self.recogniser.frames or self._since < self.hop:
+        due = max(self.hop, self.recogniser.frames) if behind else self.hop
+        if len(self._window) < self.recogniser.frames or self._since < due:
             return None
         self._since = 0
         return self._look([picture for _, picture in self._window])
@@ -155,7 +164,7 @@ class Sliding:
         found = self.recogniser.ask(np.stack(pictures))
         best = int(found.argmax())
         label, sure = self.recogniser.labels[best], float(found[best])
-        if sure < self.threshold or label in self.silent:
+        if not sure >= self.threshold or label in self.silent:  # NaN is no probability
             return None
         start_s = self._window[0][0]
         # The last window of a stream can be a short one.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,11 +35,14 @@ from sign_etl.tasks.base import (
     Task,
     normalised,
 )
+from sign_etl.tasks.intervals import Interval, of_texts
 from sign_etl.tasks.text_metrics import Unit, class_accuracy, score_texts
 
 Target = Literal["text", "gloss", "label"]
 LONGEST_REFERENCE = 1024
 """Characters of a reference that are kept for scoring."""
+LONGEST_KEY = 96
+"""Characters of a clip's key."""
 CHOSEN = {"text": ("bleu4", "max"), "gloss": ("wer", "min"), "label": ("top1", "max")}
 """What chooses the best checkpoint, by target."""
 
@@ -72,14 +75,29 @@ class Slt(ModelTask):
     options: SltOptions = SltOptions()
     language_model: str = ""
     half = False  # T5 overflows in fp16
+    begun = False  # some clip had something to be written
+
+    def regroup(self, model: nn.Module, batches: Sequence[Batch]) -> Sequence[Batch]:
+        """See `Task`.
+
+        Raises:
+            ConfigError: nothing is to be written; told with the first step, not after an epoch.
+        """
+        self.begun = self.begun or any(bool(self._given(batch).any()) for batch in batches)
+        if not self.begun:
+            raise self._nothing()
+        return batches
 
     def step(self, model: nn.Module, batch: Batch) -> Losses:
-        """Cross entropy with smoothing, summed over the tokens of the targets."""
+        """Cross entropy with smoothing, summed over the tokens of the targets.
+
+        Clips without one teach nothing.
+        """
         labels = self._labels(batch)
         crops = self._crops(batch)
         logits = model(*self._poses(batch), self._prompt(batch), labels, crops).float()
-        # Filler has no text: its weight of 0 keeps its end token out.
-        kept = (labels != IGNORED) & (batch.weight > 0)[:, None]
+        # Filler has no text either: what is left of it is an end token.
+        kept = (labels != IGNORED) & ((batch.weight > 0) & self._given(batch))[:, None]
         each = nn.functional.cross_entropy(
             logits.transpose(1, 2),
             labels,
@@ -110,25 +128,38 @@ class Slt(ModelTask):
         written = found.new_full((len(batch), longest + 1), tokenizer.pad_token_id)
         written[:, : found.shape[1]] = found[:, : longest + 1]
         references = np.stack([as_code_points(text) for text in self._texts(batch)])
+        keys = np.stack([as_code_points(key, LONGEST_KEY) for key in batch.key])
         return {
             "written": written,
             "reference": torch.from_numpy(references),
             "label_id": batch.label_id,
+            "key": torch.from_numpy(keys),
         }
 
     def metrics(self, rows: Rows, gallery: Rows | None = None) -> dict[str, float]:
-        """BLEU, chrF, ROUGE-L and WER; for class names also accuracy per clip and per class."""
-        said, meant = self._read(rows)
+        """BLEU, chrF, ROUGE-L and WER; for class names also accuracy per clip and per class.
+
+        Clips without a reference are left out.
+
+        Raises:
+            ConfigError: none has one.
+        """
+        said, meant, _ = self._read(rows)
         values = score_texts(said, meant, unit=self.options.unit).values
         return values | (class_accuracy(said, meant) if self.options.target == "label" else {})
 
+    def intervals(self, rows: Rows) -> dict[str, Interval]:
+        """See `of_texts`."""
+        said, meant, _ = self._read(rows)
+        return of_texts(said, meant, unit=self.options.unit)
+
     def draw(self, rows: Rows, folder: Path) -> None:
         """`predictions.csv` with both texts, and `signature.json`, how BLEU was computed."""
-        said, meant = self._read(rows)
+        said, meant, keys = self._read(rows)
         table = io.StringIO()
         writer = csv.writer(table)
-        writer.writerow(("id", "reference", "prediction"))
-        writer.writerows(zip(rows["id"].tolist(), meant, said, strict=True))
+        writer.writerow(("key", "reference", "prediction"))
+        writer.writerows(zip(keys, meant, said, strict=True))
         write_bytes(folder / "predictions.csv", table.getvalue().encode("utf-8"))
         signature = score_texts(said, meant, unit=self.options.unit).signature
         write_json(folder / "signature.json", {"sacrebleu": signature, "unit": self.options.unit})
@@ -193,16 +224,34 @@ class Slt(ModelTask):
         names = self.facts.labels
         return [names[number] if number >= 0 else "" for number in batch.label_id.tolist()]
 
-    def _read(self, rows: Rows) -> tuple[list[str], list[str]]:
+    def _given(self, batch: Batch) -> Tensor:
+        """(B,) bool, which clips have something to be written."""
+        given = [bool(text.strip()) for text in self._texts(batch)]
+        return torch.tensor(given, device=batch.weight.device)
+
+    def _nothing(self) -> ConfigError:
+        return ConfigError(
+            f"the clips have no {self.options.target} to write",
+            hint="`sign-etl report` shows what the build has; `task.target` chooses among "
+            "text, gloss and label",
+        )
+
+    def _read(self, rows: Rows) -> tuple[list[str], list[str], list[str]]:
+        """Predictions, references and keys of the clips that have a reference."""
+        meant = [as_text(row) for row in rows["reference"]]
+        there = [number for number, text in enumerate(meant) if text.strip()]
+        if not there:
+            raise self._nothing()
         tokenizer = tokenizer_of(self.language_model)
-        said = tokenizer.batch_decode(rows["written"], skip_special_tokens=True)
-        return [text.strip() for text in said], [as_text(row) for row in rows["reference"]]
+        said = tokenizer.batch_decode(rows["written"][there], skip_special_tokens=True)
+        keys = [as_text(rows["key"][number]) for number in there]
+        return [text.strip() for text in said], [meant[number] for number in there], keys
 
 
-def as_code_points(text: str) -> NDArray[np.int32]:
-    """(LONGEST_REFERENCE,) code points of a text, zeros behind it."""
-    points = np.zeros(LONGEST_REFERENCE, np.int32)
-    found = [ord(character) for character in text[:LONGEST_REFERENCE]]
+def as_code_points(text: str, longest: int = LONGEST_REFERENCE) -> NDArray[np.int32]:
+    """(longest,) code points of a text, zeros behind it."""
+    points = np.zeros(longest, np.int32)
+    found = [ord(character) for character in text[:longest]]
     points[: len(found)] = found
     return points
 
@@ -237,6 +286,7 @@ class SltPlugin:
         task = Slt(model, model_options, facts, outputs=0)
         task.options = chosen
         task.metric, task.mode = CHOSEN[chosen.target]
+        task.labelled = chosen.target == "label"
         task.language_model = UniSignOptions.model_validate(model_options).language_model
         return task
 

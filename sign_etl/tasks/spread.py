@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import mean
+from statistics import mean, stdev
 from typing import Any
 
 from sign_etl.core.errors import ConfigError, UsageError
@@ -12,11 +12,9 @@ from sign_etl.core.files import write_json
 from sign_etl.schema.document import read_document
 from sign_etl.schema.training import parse_training
 from sign_etl.tasks.checkpoint import BUILD, CONFIG, read_json
-from sign_etl.tasks.evaluation import RESULTS
+from sign_etl.tasks.evaluation import RESULTS, SPREAD
 
-SPREAD = "spread.json"
-"""Beside the metrics of a split."""
-FREE = ("name", "description", "seed", "init")
+FREE = ("name", "description", "build", "published", "seed", "init")
 """What runs of one recipe may differ in; a run that another one begins with has seeds too."""
 
 
@@ -29,11 +27,13 @@ def write_spread(run: Path, beside: Sequence[Path], split: str) -> dict[str, Any
         split: of the data.
 
     Returns:
-        What is written: `seeds` and, by metric, `mean`, `least` and `greatest`.
+        What is written: `seeds` and, by metric, `mean`, `deviation` (of a sample, over n - 1),
+        `least` and `greatest`.
 
     Raises:
         UsageError: one of them was not evaluated on the split, or two are the same.
-        ConfigError: they differ in more than their seeds, or in their data.
+        ConfigError: they differ in more than their seeds, in their data, or in the clips that they
+            were asked about.
     """
     runs = [run, *beside]
     if len({path.resolve() for path in runs}) < len(runs):
@@ -53,7 +53,15 @@ def write_spread(run: Path, beside: Sequence[Path], split: str) -> dict[str, Any
     seeds = [int(config["seed"]) for config in configs]
     if len(set(seeds)) < len(seeds):
         raise UsageError("two runs have the same seed", hint="train with `--set seed=N`")
-    found = [_metrics(path, split) for path in runs]
+    results = [_results(path, split) for path in runs]
+    for path, result in zip(runs, results, strict=True):
+        asked = [(each.get("dataset_hash"), each["clips"]) for each in (result, results[0])]
+        if asked[0] != asked[1]:
+            raise ConfigError(
+                f"{path.name} and {run.name} were evaluated on other clips of `{split}`",
+                hint=f"sign-etl evaluate {path} --data BUILD --split {split}",
+            )
+    found = [result["metrics"] for result in results]
     names = sorted(set.intersection(*(set(metrics) for metrics in found)))
     spread = {
         "split": split,
@@ -70,15 +78,19 @@ def _settings(path: Path) -> dict[str, Any]:
 
 
 def _told(values: Sequence[float]) -> dict[str, float]:
-    return {"mean": mean(values), "least": min(values), "greatest": max(values)}
+    return {
+        "mean": mean(values),
+        "deviation": stdev(values) if len(values) > 1 else 0.0,
+        "least": min(values),
+        "greatest": max(values),
+    }
 
 
-def _metrics(run: Path, split: str) -> dict[str, float]:
+def _results(run: Path, split: str) -> dict[str, Any]:
     path = run / RESULTS / split / "metrics.json"
     if not path.is_file():
         raise UsageError(
             f"{run} has no results on `{split}`",
             hint=f"sign-etl evaluate {run} --data BUILD --split {split}",
         )
-    found: dict[str, float] = read_json(path)["metrics"]
-    return found
+    return read_json(path)

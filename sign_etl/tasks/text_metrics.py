@@ -1,4 +1,4 @@
-"""Scores of generated texts, by kept libraries: sacrebleu, rouge-score, jiwer.
+"""Scores of generated texts, by kept libraries: sacrebleu, rouge-score, jiwer; and as published.
 
 Texts count in words, or in characters where words are not written apart (Chinese, Japanese): then
 blanks are taken out and full-width commas and question marks become plain ones, as the published
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Final, Literal
 
+from sign_etl.tasks.text_published import aligned_errors, rouge_by_package
+
 Unit = Literal["word", "character"]
 ORDERS: Final = (1, 2, 3, 4)
 _PLAIN: Final = str.maketrans({"，": ",", "？": "?"})
@@ -24,7 +26,8 @@ class TextScores:
     Attributes:
         values: `bleu1` to `bleu4`, `chrf`, `rouge_l` (0 to 100, higher is better), `wer` (errors
             per unit of the references, in per cent; lower is better) and `exact` (share of texts
-            that are right to the letter).
+            that are right to the letter). `rouge_l_published` and `wer_published` count as
+            `sign_etl.tasks.text_published` says: they compare with Uni-Sign's figures.
         signature: sacrebleu's, which says how BLEU-4 was computed.
     """
 
@@ -77,6 +80,12 @@ def score_texts(
         [" ".join(units(text, unit)) for text in said],
     )
     values["wer"] = 100 * float(jiwer.wer(*split))
+    pairs = list(zip(*split, strict=True))
+    values["rouge_l_published"] = 100 * fmean(rouge_by_package(*pair) for pair in pairs)
+    words = [(right.split(), text.split()) for right, text in pairs]
+    values["wer_published"] = (
+        100 * sum(aligned_errors(*pair) for pair in words) / sum(len(right) for right, _ in words)
+    )
     values["exact"] = fmean(a == b for a, b in zip(said, meant, strict=True))
     return TextScores(values, signature)
 

@@ -21,7 +21,13 @@ from sign_etl.stream.transforms_pose import Pose
 from sign_etl.tasks import checkpoint as files
 from sign_etl.tasks import setup
 from sign_etl.tasks.base import TASKS, DataFacts, Task
-from sign_etl.tasks.seen import check_policy, frames_of, inputs_of, keypoints_of
+from sign_etl.tasks.seen import (
+    check_features,
+    check_policy,
+    frames_of,
+    inputs_of,
+    keypoints_of,
+)
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,8 @@ def open_run(run: Path, data: Sequence[str] = ()) -> Trained:
     check_policy(view, facts.get("preprocessing", {}), config.name)
     index = setup.open_data(config, data) if data else None
     if index is not None:
+        learned, whose = facts.get("sources", ()), f"the run `{config.name}`"
+        check_features(view, index, learned, whose)
         # One output a class: those of the training count, whatever the data hold.
         known = replace(index, labels=tuple(facts["labels"]))
         task = setup.open_task(config, known, view)

@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from sign_etl.viz.text import ELLIPSIS, lettering
+from sign_etl.viz.text import ELLIPSIS, Lettering, lettering
 
 BAR = "#14181f"
 BRIGHT, PALE, SURE = "#ffffff", "#aab4c3", "#3fb27f"
+SIZES = (0.42, 0.34, 0.27)
+"""Of the label's letters, as shares of the bar; the first in which there is room for all of it."""
 SHARE = 0.16
 """Height of the bar as a share of the picture's, within limits in pixels."""
 LEAST, MOST = 44, 120
@@ -36,21 +38,30 @@ def captioned(
     whole = Image.new("RGB", (width, height + bar), BAR)
     whole.paste(Image.fromarray(picture))
     canvas = ImageDraw.Draw(whole)
-    large, small = lettering(round(bar * 0.42)), lettering(max(10, round(bar * 0.2)))
+    small = lettering(max(10, round(bar * 0.2)))
     edge = round(bar * 0.2)
     room = width - 2 * edge
     if label:
         canvas.rectangle((0, height, round(width * probability), height + 3), fill=SURE)
         share = f"{probability:.0%}"
         wide = small.width(share)
-        base = height + round(bar * 0.52)
-        large.draw(canvas, (edge, base), large.fit(label, room - wide - edge), BRIGHT)
+        base, left = height + round(bar * 0.52), room - wide - edge
+        sizes = [lettering(round(bar * size)) for size in SIZES]
+        large = next((letters for letters in sizes if letters.width(label) <= left), sizes[-1])
+        large.draw(canvas, (edge, base), large.fit(label, left), BRIGHT)
         small.draw(canvas, (width - edge - wide, base), share, PALE)
-    history = " · ".join(before)
-    if small.width(history) > room:
-        kept = list(before)
-        while len(kept) > 1 and small.width(f"{ELLIPSIS} {' · '.join(kept)}") > room:
-            kept = kept[1:]
-        history = small.fit(f"{ELLIPSIS} {' · '.join(kept)}", room)
+    history = _latest(before, small, room)
     small.draw(canvas, (edge, height + round(bar * 0.86)), history, PALE)
     return np.asarray(whole)
+
+
+def _latest(before: Sequence[str], letters: Lettering, room: float) -> str:
+    """As many of the last signs as there is room for, the last one in any case."""
+    shown = ""
+    for number, label in enumerate(reversed(before), 1):
+        longer = f"{label} · {shown}" if shown else label
+        cut = f"{ELLIPSIS} " if number < len(before) else ""
+        if shown and letters.width(cut + longer) > room:
+            return letters.fit(f"{ELLIPSIS} {shown}", room)
+        shown = longer
+    return letters.fit(shown, room)

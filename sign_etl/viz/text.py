@@ -2,7 +2,8 @@
 
 Well-known families come first, then the font inside of Pillow, which has plain Latin only, then
 whatever fontconfig names. What no font can draw becomes a bracket with the name of the script, so a
-caption never shows empty boxes and never fails.
+caption never shows empty boxes and never fails. Scripts whose letters join or change their places
+need Pillow's raqm; where that is missing the bracket says so.
 """
 
 from __future__ import annotations
@@ -28,6 +29,11 @@ NO_CHARACTER = "\uffff"
 """A code point that no font has: its picture is the empty box."""
 
 ELLIPSIS = "…"
+JOINERS = "\u200c\u200d"
+"""Shape the letters beside them, in Persian and in scripts of India; drawn by no font."""
+SHAPED = ((0x0900, 0x0DFF), (0x0F00, 0x109F), (0x1780, 0x17FF))
+"""Code points of scripts from left to right that are wrong without shaping: India's, Tibetan,
+Burmese and Khmer."""
 FONTCONFIG_S = 5.0
 
 Font = ImageFont.FreeTypeFont
@@ -55,14 +61,14 @@ class Lettering:
         runs: list[tuple[list[str], Font | None]] = []
         for character in characters:
             font = self._font(character, runs[-1][1] if runs else None)
-            if runs and runs[-1][1] is font:
+            if runs and (runs[-1][1] is font or character in JOINERS):
                 runs[-1][0].append(character)
             else:
                 runs.append(([character], font))
         return [
             ("".join(piece), font)
             if font is not None
-            else (f"[no font: {script(piece[0])}]", self.fonts[0])
+            else (f"[no {_lacking(piece[0])}: {script(piece[0])}]", self.fonts[0])
             for piece, font in runs
         ]
 
@@ -131,12 +137,23 @@ def script(character: str) -> str:
 
 def _drawable(text: str) -> Iterator[str]:
     for character in unicodedata.normalize("NFC", text):
-        yield " " if unicodedata.category(character)[0] in "CZ" else character
+        kind = unicodedata.category(character)
+        if kind == "Cf":  # invisible: marks of direction, soft hyphens
+            if character in JOINERS and features.check("raqm"):
+                yield character
+        else:
+            yield " " if kind[0] in "CZ" else character
 
 
 def _ready(character: str) -> bool:
-    # Without raqm there is no shaping and no reordering: right-to-left text would be unreadable.
-    return unicodedata.bidirectional(character) not in ("R", "AL") or bool(features.check("raqm"))
+    # Without raqm there is no shaping and no reordering: such text would be unreadable.
+    shaped = any(first <= ord(character) <= last for first, last in SHAPED)
+    shaped = shaped or unicodedata.bidirectional(character) in ("R", "AL")
+    return not shaped or bool(features.check("raqm"))
+
+
+def _lacking(character: str) -> str:
+    return "font" if _ready(character) else "raqm"
 
 
 @lru_cache(maxsize=256)
@@ -149,10 +166,17 @@ def _load(name: str, size: int) -> Font | None:
 
 @lru_cache(maxsize=8192)
 def _has(font: Font, character: str) -> bool:
-    if character == " ":
+    if character == " " or character in JOINERS:
         return True
-    mask, box = font.getmask(character), font.getmask(NO_CHARACTER)
+    # Shaped, a mark alone would stand on a dotted circle and never look like the empty box.
+    plain = _unshaped(font)
+    mask, box = plain.getmask(character), plain.getmask(NO_CHARACTER)
     return mask.size != box.size or bytes(mask) != bytes(box)
+
+
+@lru_cache(maxsize=256)
+def _unshaped(font: Font) -> Font:
+    return font.font_variant(layout_engine=ImageFont.Layout.BASIC)
 
 
 @lru_cache(maxsize=256)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ pytest.importorskip("torch")
 pytest.importorskip("onnxruntime")
 onnx = pytest.importorskip("onnx")
 av = pytest.importorskip("av")
+
+from sign_etl.core.errors import UsageError  # noqa: E402
 
 LABELS = ("темно", "ярко", "---")
 SHAPES = {
@@ -120,6 +123,85 @@ def test_what_cannot_be_is_refused(world: Path) -> None:
         assert (foreign.returncode, "no video that can be read" in foreign.stderr) == (2, True)
     same = run(model, "--input", video, "--out", video)
     assert (same.returncode, "overwrite the input" in same.stderr) == (2, True)
+
+
+def test_options_that_cannot_be_are_refused(world: Path) -> None:
+    """Before the video is opened."""
+    from sign_etl.app.live import LiveRequest, live
+
+    asked = LiveRequest(world / "slovo.onnx", str(world / "none.mp4"), labels=world / "labels.tsv")
+    for out in (world / "a.avi", world):
+        with pytest.raises(UsageError, match="it writes MP4 files"):
+            live(replace(asked, out=out), lambda _: None)
+    with pytest.raises(UsageError, match="no such file"):
+        live(asked, lambda _: None)
+    with pytest.raises(UsageError, match="no such class") as caught:
+        live(replace(asked, input=str(world / "both.mp4"), no_event=("темнo",)), lambda _: None)
+    assert "темно" in (caught.value.hint or "")
+
+
+def test_a_part_of_a_film(world: Path) -> None:
+    """A second of 34 frames at 25 a second, recognised and drawn; the bright end is not seen."""
+    from sign_etl.app.live import LiveRequest, live
+
+    out = world / "made" / "part.mp4"
+    asked = LiveRequest(world / "slovo.onnx", str(world / "both.mp4"), out=out, seconds=0.8)
+    asked = replace(asked, labels=world / "labels.tsv", every=1, threshold=0.9)
+    reply = live(asked, lambda _: None)
+    assert [sign.label for sign in reply.signs] == ["темно"]
+    with av.open(str(out)) as film:
+        assert reply.frames == film.streams.video[0].frames == 20
+
+
+DARK, BRIGHT = "color=black:size=64x48:rate=10", "color=white:size=64x48:rate=10"
+
+
+def before_a_webcam(world: Path, out: Path, tell: Any, input: str = "0") -> Any:
+    from sign_etl.app.live import LiveRequest, live
+
+    return live(
+        LiveRequest(
+            world / "slovo.onnx",
+            input,
+            out=out,
+            labels=world / "labels.tsv",
+            threshold=0.9,
+            every=1,
+        ),
+        tell,
+    )
+
+
+def test_a_webcam_is_watched(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FFmpeg's drawing device in the place of a camera: dark for a second, then bright."""
+    from sign_etl.media import camera
+
+    drawing = f"{DARK}:duration=1[a];{BRIGHT}:duration=1[b];[a][b]concat=n=2"
+    monkeypatch.setitem(camera._CAMERAS, sys.platform, ("lavfi", drawing))
+    signs: list[Any] = []
+    reply = before_a_webcam(world, tmp_path / "seen.mp4", signs.append, "/dev/video3")
+    assert [sign.label for sign in signs] == ["темно", "ярко"] == [s.label for s in reply.signs]
+    assert (reply.frames, reply.fps) == (20, 10.0)
+    with av.open(str(tmp_path / "seen.mp4")) as film:
+        times = [frame.time for frame in film.decode(video=0)]
+    assert times == pytest.approx([at / 10 for at in range(20)], abs=2e-3)
+
+
+def test_ctrl_c_ends_a_webcam(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source without an end: what was seen is told, and the film is whole."""
+    from sign_etl.media import camera
+
+    monkeypatch.setitem(camera._CAMERAS, sys.platform, ("lavfi", DARK))
+
+    def stop(_: object) -> None:
+        raise KeyboardInterrupt
+
+    reply = before_a_webcam(world, tmp_path / "seen.mp4", stop)
+    assert [sign.label for sign in reply.signs] == ["темно"]
+    assert reply.frames == 4
+    with av.open(str(tmp_path / "seen.mp4")) as film:
+        assert film.streams.video[0].frames == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["seen.mp4"]
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="its windows need no DISPLAY")

@@ -195,6 +195,53 @@ def _compare_with_tower(model: str, tokens: str, path: Path, found: NDArray[Any]
     np.testing.assert_allclose(found, wanted.detach().numpy(), rtol=2e-3, atol=2e-3)
 
 
+def test_scores_from_features_are_those_from_frames(tmp_path: Path) -> None:
+    """SignVLM on what the stage wrote, and on the pictures themselves, at a size that is cut."""
+    pytest.importorskip("transformers")
+    import torch
+    from tiny_clip import write_tiny_clip
+
+    from sign_etl.models.base import Features, Frames, Inputs
+    from sign_etl.models.signvlm import MODEL
+    from sign_etl.stream.base import SampleFacts
+    from sign_etl.stream.clip_view import ClipView
+    from sign_etl.stream.feat_view import FeatView
+    from sign_etl.stream.pictures import NORMS
+    from sign_etl.stream.samplers import sampler
+    from sign_etl.tasks.model_input import normalised
+
+    clip = str(write_tiny_clip(tmp_path / "clip", ["a"]))
+    film = write_video(tmp_path / "film.mp4", VideoSpec(count=9, width=94, height=62))
+    with Video(film.read_bytes()) as video:
+        facts = SampleFacts(
+            id=0, key="a", source=0, fps=25.0, frames=video.frames,
+            width=video.width, height=video.height,
+        )  # fmt: skip
+    options = {"model": clip, "tokens": "stem", "layers": 2, "dtype": "float32", "device": "cpu"}
+    arrays(request := requested("clip", options, tmp_path, film))
+    rule = sampler({"name": "uniform", "frames": 4, "stride": 2})
+    read = FeatView("stem", rule, use="select").read
+    features = read(Path(request["clips"][0]["out"]).read_bytes(), facts, no_draw)
+    view = ClipView(rule, 32, normalise="clip", use="select", scaler="pillow")
+    pictures = view.read(film.read_bytes(), facts, no_draw)
+
+    def model_of(inputs: Inputs, **chosen: Any) -> torch.nn.Module:
+        options = MODEL.options({"clip": clip, "layers": 2, "frames": 4, **chosen})
+        return MODEL.build(options, inputs=inputs, outputs=5).eval()
+
+    model = model_of(Frames(4, 32, 32))
+    cached = model_of(Features(features.shape[1]), input="stem")
+    mask = torch.ones(1, 4, dtype=torch.bool)
+    with torch.no_grad():
+        for block in model.blocks:
+            for parameter in (block.position, block.neighbours.before, block.neighbours.after):
+                parameter.normal_()
+        cached.load_state_dict(model.state_dict())
+        seen = model(normalised(torch.from_numpy(pictures), *NORMS["clip"])[None], mask)
+        kept = cached(torch.from_numpy(features)[None], mask)
+    np.testing.assert_allclose(kept, seen, atol=1e-4)
+
+
 def test_a_network_of_timm(videos: list[Path], tmp_path: Path) -> None:
     pytest.importorskip("timm")
     from sign_etl.models.vision import guard_torchvision

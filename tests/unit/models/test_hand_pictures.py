@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -72,6 +75,106 @@ def test_the_gate_begins_closed_and_can_open() -> None:
         found.square().sum().backward()
         slopes = [float(p.grad.abs().sum()) for p in fusion.parameters() if p.grad is not None]
         assert (sum(slopes) > 0) is not published
+
+
+def test_a_closed_gate_opens_again() -> None:
+    """Noise of the first pictures closes it; what is of use later must get through.
+
+    The loss falls where joints see something else than their pose, or, turned round, rises.
+    """
+    torch.manual_seed(0)
+    pose, picture, joints = torch.randn(3, 16, 21), torch.randn(3, 16, 4, 4), torch.rand(3, 21, 2)
+    for published, sign, opens in ((False, 1, True), (False, -1, False), (True, 1, False)):
+        fusion = DeformableFusion(16, published=published)
+        with torch.no_grad():
+            fusion.gate_out.bias.fill_(-0.2)
+        found = fusion(pose, picture, joints)
+        assert torch.equal(found, pose)
+        (sign * found.square().sum()).backward()
+        slope = float(fusion.gate_out.bias.grad)
+        assert (slope < 0) is opens
+        assert (slope == 0) is not opens
+
+
+def softmax(scores: np.ndarray) -> np.ndarray:
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    return weights / weights.sum(-1, keepdims=True)
+
+
+def fused_by_hand(
+    w: dict[str, np.ndarray], pose: np.ndarray, picture: np.ndarray, joints: np.ndarray
+) -> np.ndarray:
+    """Features (C, V) of joints that look at a picture (C, G, G), all sums written out."""
+    width, points = pose.shape
+    heads, each, grid = 8, width // 8, picture.shape[-1]
+    gelu = np.vectorize(lambda value: value * (1 + math.erf(value / math.sqrt(2))) / 2)
+
+    places = np.zeros((grid * grid, width))
+    for n, c in product(range(grid * grid), range(width)):
+        angle = n / 10000 ** ((c - c % 2) / width)
+        places[n, c] = math.cos(angle) if c % 2 else math.sin(angle)
+    tokens = picture.reshape(width, -1).T + places
+    angles = 2 * math.pi * (2 * joints - 1) @ w["frequencies"]
+    asked = pose.T + np.concatenate([np.sin(angles), np.cos(angles)], -1)
+    parts = zip(
+        np.split(w["look.in_proj_weight"], 3), np.split(w["look.in_proj_bias"], 3), strict=True
+    )
+    q, k, v = (x @ m.T + b for x, (m, b) in zip((asked, tokens, tokens), parts, strict=True))
+    looked = np.zeros_like(asked)
+    for head in range(heads):
+        own = slice(head * each, (head + 1) * each)
+        looked[:, own] = softmax(q[:, own] @ k[:, own].T / math.sqrt(each)) @ v[:, own]
+    looked = looked @ w["look.out_proj.weight"].T + w["look.out_proj.bias"]
+
+    def look_up(g: int, x: float, y: float) -> np.ndarray:
+        """Bilinear, zero beyond the edges; -1 and 1 are the edges of the outer cells."""
+        column, row = ((x + 1) * grid - 1) / 2, ((y + 1) * grid - 1) / 2
+        found = np.zeros(each)
+        for r, c in product(range(grid), range(grid)):
+            share = max(0.0, 1 - abs(row - r)) * max(0.0, 1 - abs(column - c))
+            found += share * picture[g * each : (g + 1) * each, r, c]
+        return found
+
+    fused = np.zeros((width, points))
+    for g in range(heads):
+        own = slice(g * each, (g + 1) * each)
+        query = w["query.weight"][own, :, 0] @ (pose + looked.T)[own]
+        scale, shift = w["scale_offset.weight"][:, 0, 0], w["scale_offset.bias"]
+        offset = w["offset.weight"][..., 0] @ gelu(query * scale[:, None] + shift[:, None])
+        here = 2 * joints - 1
+        there = here + 4 / 6 * np.tanh(offset).T
+        seen = np.stack([look_up(g, *place) for place in there], 1)
+        key, value = (w[f"{name}.weight"][own, :, 0] @ seen for name in ("key", "value"))
+        scores = query.T @ key / math.sqrt(each)
+        for i, j in product(range(points), range(points)):
+            apart = here[i] - there[j]
+            near = np.sign(apart) * np.log(np.abs(apart) + 1)
+            for layer in (0, 2, 4):
+                near = w[f"near.{layer}.weight"] @ near + w[f"near.{layer}.bias"]
+                near = near if layer == 4 else np.maximum(near, 0)
+            scores[i, j] += near[0]
+        fused[own] = (softmax(scores) @ value.T).T
+    fused = w["out.weight"][..., 0] @ fused + w["out.bias"][:, None]
+    inner = w["gate_in.weight"][..., 0] @ np.concatenate([fused, pose]) + w["gate_in.bias"][:, None]
+    gate = w["gate_out.weight"][..., 0] @ gelu(inner) + w["gate_out.bias"][:, None]
+    gate = np.maximum(np.tanh(gate), 0)
+    return gate * fused + (1 - gate) * pose
+
+
+def test_the_fusion_by_hand() -> None:
+    """Offsets up to 4/6 of half a crop, relative places, 8 heads: computed a second time."""
+    torch.manual_seed(0)
+    fusion = DeformableFusion(16, published=True)
+    with torch.no_grad():
+        for parameter in fusion.parameters():
+            parameter.copy_(torch.randn(parameter.shape) * 0.7)
+    pose, picture, joints = torch.randn(1, 16, 5), torch.randn(1, 16, 3, 3), torch.rand(1, 5, 2)
+    joints[0, 0] = torch.tensor([0.0, 1.0])
+    found = fusion(pose, picture, joints)[0].detach().numpy()
+    assert (np.abs(found - pose[0].numpy()).max(0) > 1e-3).any()
+    weights = {name: tensor.numpy() for name, tensor in fusion.state_dict().items()}
+    wanted = fused_by_hand(weights, pose[0].numpy(), picture[0].numpy(), joints[0].numpy())
+    np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-3)
 
 
 def test_only_frames_with_a_seen_hand_change(hands: HandPictures) -> None:
@@ -210,6 +313,11 @@ def test_what_does_not_fit_is_refused(
 ) -> None:
     with pytest.raises(error, match=words):
         made(folder, **options)
+
+
+def test_weights_that_are_not_there_are_missed_before_they_are_wanted() -> None:
+    with torch.device("meta"), pytest.raises(AccessError, match="cannot be loaded"):
+        HandPictures(16, weights="nowhere.pth")
 
 
 def test_weights_of_a_file_are_taken_or_refused(folder: Path, tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ from tiny_mt5 import write_tiny_mt5  # noqa: E402
 
 from sign_etl.core.errors import AccessError, ConfigError  # noqa: E402
 from sign_etl.models.base import Keypoints  # noqa: E402
-from sign_etl.models.part_graphs import LAYOUT, PartGraphs, adjacency  # noqa: E402
+from sign_etl.models.part_graphs import LAYOUT, GraphBlock, PartGraphs, adjacency  # noqa: E402
 from sign_etl.models.published import from_published  # noqa: E402
 from sign_etl.models.unisign import (  # noqa: E402
     IGNORED,
@@ -35,22 +37,34 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_mt5(tmp_path_factory.mktemp("mt5"), SENTENCES, width=32)
 
 
-def test_the_pose_side_is_as_large_as_published() -> None:
-    """5.35 M parameters; with mT5-base's 582.4 M some 588 M, as the published logs say."""
-    with torch.device("meta"):
-        poses = PartGraphs(768)
-    ours = sum(parameter.numel() for parameter in poses.parameters())
-    assert ours == 5_346_088
-    from transformers import MT5Config, MT5ForConditionalGeneration
+MT5_BASE = {
+    "model_type": "mt5",
+    "is_encoder_decoder": True,
+    "d_model": 768,
+    "d_kv": 64,
+    "d_ff": 2048,
+    "num_layers": 12,
+    "num_heads": 12,
+    "vocab_size": 250_112,
+    "feed_forward_proj": "gated-gelu",
+    "tie_word_embeddings": False,
+}
+"""What tells the sizes in the configuration of google/mt5-base."""
 
-    config = MT5Config(
-        d_model=768, d_kv=64, d_ff=2048, num_layers=12, num_heads=12, vocab_size=250_112
-    )
+
+def test_it_is_as_large_as_published(tmp_path: Path) -> None:
+    """5.35 M parameters for poses and mT5-base's 582.4 M: some 588 M, as the published logs say."""
+    (tmp_path / "config.json").write_text(json.dumps(MT5_BASE))
+    options = MODEL.options({"language_model": str(tmp_path)})
     with torch.device("meta"):
-        language = MT5ForConditionalGeneration(config)
-    shared = sum(parameter.numel() for parameter in language.parameters())
-    # Here the output layer is tied to the input; the published weights have one of its own.
-    assert round((ours + shared + 768 * 250_112) / 1e6) == 588
+        model = MODEL.build(options, inputs=Keypoints(69, 2), outputs=0)
+    sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
+    assert sum(size for name, size in sizes.items() if name.startswith("poses.")) == 5_346_088
+    attention, inside = 4 * 768 * 768, 3 * 768 * 2048
+    encoder = 12 * (attention + inside + 2 * 768) + 32 * 12 + 768
+    decoder = 12 * (2 * attention + inside + 3 * 768) + 32 * 12 + 768
+    assert 2 * 250_112 * 768 + encoder + decoder == 582_401_280
+    assert sum(sizes.values()) == 582_401_280 + 5_346_088
 
 
 def test_adjacency_by_hand() -> None:
@@ -60,6 +74,43 @@ def test_adjacency_by_hand() -> None:
     assert torch.allclose(graph[0], torch.diag(torch.tensor([1 / 2, 1 / 3, 1 / 2])))
     near = torch.tensor([[0, 1 / 3, 0], [1 / 2, 0, 1 / 2], [0, 1 / 3, 0]])
     assert torch.allclose(graph[1], near)
+
+
+@pytest.mark.parametrize("frames", [1, 5], ids=["spatial", "temporal"])
+def test_a_block_by_hand(frames: int) -> None:
+    """Each sum written out: neighbours by the learned graph, five frames, what was there before."""
+    torch.manual_seed(0)
+    points, inputs, outputs, length = 3, 2, 4, 6
+    block = GraphBlock(inputs, outputs, torch.rand(2, points, points), frames).eval()
+    for name, buffer in block.named_buffers():
+        if name.endswith(("mean", "var")):
+            buffer.uniform_(0.5, 1.5)
+    x = torch.randn(length, inputs, points)
+    w = {name: tensor.detach().numpy() for name, tensor in block.state_dict().items()}
+
+    def normal(values: np.ndarray, name: str) -> np.ndarray:
+        part = [w[f"{name}.{each}"] for each in ("running_mean", "running_var", "weight", "bias")]
+        mean, variance, scale, shift = (each[None, :, None] for each in part)
+        return (values - mean) / np.sqrt(variance + 1e-5) * scale + shift
+
+    mixed = np.zeros((length, outputs, points))
+    for t, k, c, v, u in product(
+        range(length), (0, 1), range(outputs), range(points), range(points)
+    ):
+        row = k * outputs + c
+        told = w["mix.bias"][row] + float(w["mix.weight"][row, :, 0] @ x[t, :, v].numpy())
+        mixed[t, c, u] += told * w["graph"][k, v, u]
+    mixed = np.maximum(normal(mixed, "mix_norm"), 0)
+    if frames > 1:
+        moved = np.zeros_like(mixed) + w["time.bias"][None, :, None]
+        for t, c, d, back in product(range(length), range(outputs), range(outputs), range(-2, 3)):
+            if 0 <= t + back < length:
+                moved[t, c] += w["time.weight"][c, d, back + 2] * mixed[t + back, d]
+        mixed = normal(moved, "time_norm")
+    skip = np.einsum("oi,tiv->tov", w["skip.weight"][..., 0], x) + w["skip.bias"][None, :, None]
+    wanted = np.maximum(mixed + normal(skip, "skip_norm"), 0)
+    found = block(x, torch.ones(1, length, dtype=torch.bool)).detach().numpy()
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
 @pytest.mark.parametrize("training", [False, True], ids=["evaluation", "training"])
@@ -231,3 +282,25 @@ def test_published_weights_arrive(folder: Path) -> None:
     del state["pose_proj.bias"]
     with pytest.raises(ConfigError, match=r"lack 1 .*pose|lack 1 .*project"):
         from_published(state, ours)
+
+
+def test_an_output_layer_of_its_own_arrives(tmp_path: Path) -> None:
+    """mT5's is not its table of tokens, though transformers ties what it makes from scratch."""
+    folder = write_tiny_mt5(tmp_path, SENTENCES, width=32)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "tie_word_embeddings": False}))
+    options = {"language_model": str(folder), "random_language_model": True, "graph_width": 256}
+    model = MODEL.build(MODEL.options(options), inputs=Keypoints(69, 2), outputs=0)
+    assert isinstance(model, UniSign)
+    torch.manual_seed(1)
+    ours = model.state_dict()
+    drawn = {name: torch.randn(tensor.shape).to(tensor.dtype) for name, tensor in ours.items()}
+    drawn["language.encoder.embed_tokens.weight"] = drawn["language.shared.weight"]
+    drawn["language.decoder.embed_tokens.weight"] = drawn["language.shared.weight"]
+    state = {
+        theirs: drawn[published_name(theirs)].reshape(shape) for theirs, shape in published(model)
+    }
+    model.load_state_dict(from_published(state, ours))
+    arrived = model.state_dict()
+    for name in ("language.shared.weight", "language.lm_head.weight"):
+        assert torch.equal(arrived[name], drawn[name]), name

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
 from short_clip import LONG, every, facts, rng
 
+from sign_etl.core.errors import ConfigError
 from sign_etl.stream.clip_view import ClipView
 from sign_etl.stream.pictures import resized
 from sign_etl.stream.transforms_clip import CLIP_TRANSFORMS, Look, clip_transforms
@@ -69,6 +71,29 @@ def test_a_faster_clip_spans_more_of_the_source(clip: bytes) -> None:
             cut = [resized(whole[n], (16, 0, 80, 64), 16, 16).astype(int) for n in span]
             matches.append(np.abs(np.stack(cut) - found).max() <= 24)
         assert any(matches)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"name": "flip", "probability": 25}, "from 0 to 1, not 25"),
+        ({"name": "flip", "probability": "high"}, "not supported"),
+        ({"name": "speed", "probability": 7}, "from 0 to 1, not 7"),
+        ({"name": "erasing", "probability": -1}, "from 0 to 1, not -1"),
+        ({"name": "erasing", "area": [0.5, 0.1]}, "`area` is two numbers above 0 and at most 1"),
+        ({"name": "erasing", "ratio": 0}, "`ratio` is two numbers above 0"),
+        ({"name": "rand-augment", "probability": 50}, "from 0 to 1, not 50"),
+        ({"name": "rand-augment", "spread": -1}, "`spread` begins at 0"),
+        ({"name": "random-resized-crop", "scale": [0.5]}, r"least first, not \[0.5\]"),
+        ({"name": "random-resized-crop", "scale": [0.5, 3]}, "at most 1"),
+        ({"name": "random-resized-crop", "ratio": [2, 1]}, "`ratio` is two numbers"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused_before_a_training_begins(
+    settings: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        clip_transforms([settings])
 
 
 def test_crops_stay_inside() -> None:

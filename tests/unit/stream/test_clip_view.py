@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,8 @@ def test_wrong_options_are_told() -> None:
     for options, words in (
         ({"normalise": "image-net"}, "normalisation"),
         ({"normalise": {"mean": [1]}}, "three numbers"),
+        ({"normalise": {"mean": [114.75] * 3, "std": [57.375] * 3}}, "0 to 1, and 114.75"),
+        ({"decoder": "opencv"}, "unknown decoder `opencv`"),
         ({"size": [1, 2, 3]}, "height and width"),
         ({"crops": 2}, "1 or 3"),
         ({"resize": "letter"}, "resize policy"),
@@ -152,6 +155,18 @@ def test_wrong_options_are_told() -> None:
             ClipView.for_recipe({"sampler": rule, **options}, augment=[], noise=0, use="evaluate")
     with pytest.raises(ConfigError, match="keypoints"):
         ClipView.for_recipe({"sampler": rule}, augment=[], noise=0.1, use="train")
+
+
+def test_decord_is_asked_for_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = sampler({"name": "circle", "frames": 3})
+    monkeypatch.setattr(sys, "path", [])
+    for name in [*sys.modules]:
+        if name.partition(".")[0] == "decord":
+            monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(ConfigError, match="decord is not installed") as caught:
+        ClipView(rule, decoder="decord")
+    assert "leave `decoder` out" in (caught.value.hint or "")
+    assert ClipView(rule).decoder == "pyav"
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from tiny_build import FRAMES, encode, write_tiny_build
 
 from sign_etl.core.errors import ConfigError
 from sign_etl.stream.base import VIEWS, SampleError, SampleFacts, SampleRng
-from sign_etl.stream.crop_view import CropView, chosen_frames, cut_square
+from sign_etl.stream.crop_view import CropView, cut_square
 from sign_etl.stream.feat_view import FeatView
 from sign_etl.stream.index import Index, open_index
 from sign_etl.stream.loader import Stream
@@ -44,7 +44,7 @@ def test_batches_hold_all_arrays(index: Index) -> None:
         [batch] = [batch for step in loader.epoch(0) for batch in step]
     shapes = {name: tuple(each.shape) for name, each in batch.views.items()}
     crops = shapes["crop"][1]
-    assert 0 < crops <= FRAMES // 2 + 1
+    assert FRAMES // 2 <= crops <= FRAMES
     assert shapes == {
         "pose": (4, FRAMES, 42, 4),
         "crop": (4, crops, 2, 16, 16, 3),
@@ -109,17 +109,6 @@ def test_a_crop_shows_the_hand_and_says_where_its_joints_are(index: Index) -> No
     with pytest.raises(SampleError) as caught:
         made.read((encode(pictures[:5]), keypoint_bytes(keypoints)), facts, rng())
     assert caught.value.error == "schema"
-
-
-def test_uncertain_frames_get_crops() -> None:
-    scores = np.full((20, 2, 21), 0.9, np.float32)
-    scores[7, 0, 8] = scores[13, 1, 20] = 0.35
-    scores[:4] = 0.1  # no hand is there
-    assert chosen_frames(scores, 0.1, None).tolist() == [7, 13]
-    drawn = [chosen_frames(scores, 0.1, rng(visit)).tolist() for visit in range(30)]
-    assert all(len(places) == 2 and min(places) >= 4 for places in drawn)
-    assert drawn.count([7, 13]) >= 28
-    assert not len(chosen_frames(np.zeros((5, 2, 21), np.float32), 0.5, None))
 
 
 def test_a_square_may_leave_the_picture() -> None:

@@ -83,6 +83,14 @@ def test_an_empty_folder_has_none(tmp_path: Path) -> None:
         files.find_checkpoint(tmp_path)
 
 
+def test_the_folder_of_a_chain_names_its_runs(tmp_path: Path) -> None:
+    for stage in ("poses", "pictures"):
+        (tmp_path / stage / files.FOLDER).mkdir(parents=True)
+    with pytest.raises(UsageError, match="holds no checkpoint") as caught:
+        files.find_checkpoint(tmp_path)
+    assert f"{tmp_path / 'pictures'}, {tmp_path / 'poses'}" in (caught.value.hint or "")
+
+
 def test_a_strange_state_runs_no_code(run: Path) -> None:
     class Evil:
         def __reduce__(self) -> tuple[Any, ...]:

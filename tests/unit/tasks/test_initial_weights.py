@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+from argparse import Namespace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +14,8 @@ import torch
 from torch import nn
 
 from sign_etl.core.errors import ConfigError, UsageError
-from sign_etl.models.base import MODELS, Keypoints
+from sign_etl.models.base import MODELS, Frames, Keypoints
+from sign_etl.models.video_mae_names import to_video_mae
 from sign_etl.schema.training import InitConfig
 from sign_etl.tasks.checkpoint import BUILD, CONFIG, write_checkpoint
 from sign_etl.tasks.initial_weights import initialise
@@ -59,7 +64,24 @@ def test_an_encoder_that_does_not_fit_is_refused(pretrained: tuple[Path, nn.Modu
         initialise(nn.Linear(2, 2), InitConfig(run=str(run)), lambda _: None)
 
 
-@pytest.mark.parametrize("kind", ["pth", "checkpoint.pth", "safetensors"])
+def test_pictures_of_other_colours_are_refused(pretrained: tuple[Path, nn.Module]) -> None:
+    run, first = pretrained
+    there = {"mean": [0.5, 0.5, 0.5], "std": [0.2, 0.2, 0.2], "resize": "stretch", "sampler": "a"}
+    (run / BUILD).write_text(json.dumps({"preprocessing": there}))
+    write_checkpoint(run, 2, weights=first.state_dict(), ema=None, state={}, cursor={})
+    said: list[str] = []
+    here = {**there, "resize": "letterbox", "sampler": "b"}
+    init = InitConfig(run=str(run), part="encoder.")
+    initialise(spoter(), init, said.append, here)
+    assert said[0].endswith("another preprocessing: `resize`")
+    with pytest.raises(ConfigError, match="another preprocessing: `std`, `resize`") as caught:
+        initialise(spoter(), init, said.append, {**here, "std": [1.0, 1.0, 1.0]})
+    assert "std: [0.2, 0.2, 0.2]" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    "kind", ["pth", "checkpoint.pth", "training.pth", "old.pth", "safetensors"]
+)
 def test_published_weights_are_read(tmp_path: Path, kind: str) -> None:
     from safetensors.torch import save_file
 
@@ -75,10 +97,65 @@ def test_published_weights_are_read(tmp_path: Path, kind: str) -> None:
     if kind == "safetensors":
         save_file(state, path)
     else:
-        torch.save(state if kind == "pth" else {"name": "x", "state_dict": state}, path)
+        whole: Any = {
+            "pth": state,
+            "checkpoint.pth": {"name": "x", "state_dict": state},
+            # As trainings of others leave them: with their command line, optimizer and scaler.
+            "training.pth": {"module": state, "args": Namespace(lr=1), "loss_scaler": Fraction(3)},
+            "old.pth": {"model": state, "args": Namespace(lr=1), "epoch": 3},
+        }[kind]
+        torch.save(whole, path, _use_new_zipfile_serialization=kind != "old.pth")
     net = spoter(compat="published")
     initialise(net, InitConfig(published=str(path)), lambda _: None)
     assert torch.equal(net.state_dict()["head.bias"], state["linear_embed.bias"])
+
+
+def test_a_run_that_is_not_there_is_told_with_the_ways_out(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"`init\.run`: .*none holds no checkpoint") as caught:
+        initialise(spoter(), InitConfig(run=str(tmp_path / "none")), lambda _: None)
+    assert "init.published=FILE" in (caught.value.hint or "")
+
+
+def test_what_begins_anew_is_told(tmp_path: Path) -> None:
+    """A head for other classes does not fit, and a training must not hide that it is random."""
+    plugin = MODELS.get("video-mae")
+    options = plugin.options({"size": "tiny", "frames": 4, "picture": 32})
+    first, second = (
+        plugin.build(options, inputs=Frames(4, 32, 32), outputs=outputs) for outputs in (7, 5)
+    )
+    path, said = tmp_path / "weights.pth", list[str]()
+    torch.save({"model": to_video_mae(first.state_dict())}, path)
+    initialise(second, InitConfig(published=str(path)), said.append)
+    count = len(second.state_dict())
+    assert said == [f"took {count - 2} of {count} tensors from {path}; begins anew: `head`"]
+    initialise(first, InitConfig(published=str(path)), said.append)
+    assert said[1] == f"took {count} of {count} tensors from {path}"
+
+
+class Runs:
+    """Would run a command where a pickle is trusted."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.mark),)
+
+
+def test_a_published_file_runs_nothing(tmp_path: Path) -> None:
+    for number, zipped in enumerate((True, False)):
+        path = tmp_path / f"{number}.pth"
+        mark = Runs(tmp_path / "ran")
+        torch.save({"model": {}, "args": mark}, path, _use_new_zipfile_serialization=zipped)
+        with pytest.raises(ConfigError, match=r"\.pth cannot be read"):
+            initialise(spoter(), InitConfig(published=str(path)), lambda _: None)
+    assert not (tmp_path / "ran").exists()
+    for number, data in enumerate((b"no weights at all", b"broken\n", b"", b"PK\x03\x04" * 9)):
+        for kind in ("pth", "safetensors"):
+            name = f"broken-{number}.{kind}"
+            (tmp_path / name).write_bytes(data)
+            with pytest.raises(ConfigError, match="cannot be read"):
+                initialise(spoter(), InitConfig(published=str(tmp_path / name)), lambda _: None)
 
 
 def test_what_is_no_state_dict_is_refused(tmp_path: Path) -> None:

@@ -82,6 +82,23 @@ def test_curves_are_drawn(tmp_path: Path) -> None:
     assert (tmp_path / "curves.png").stat().st_size > 5_000
 
 
+def test_a_run_of_one_step_has_curves_that_can_be_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr("sign_etl.tasks.figures._save", lambda figure, _: drawn.append(figure))
+    records = [
+        {"kind": "train", "step": 7, "metrics": {"loss": 2.0}},
+        {"kind": "val", "step": 7, "metrics": {"loss": 2.0, "top1": 0.3}},
+    ]
+    draw_curves(records, tmp_path / "x.png")
+    axes, other = drawn[0].axes
+    assert axes.lines[0].get_marker() == "."
+    assert axes.lines[1].get_color() == other.lines[0].get_color() != axes.lines[0].get_color()
+    assert axes.get_xlim() == (6, 8)
+    assert all(tick == round(tick) for tick in axes.get_xticks())
+
+
 def test_rows_are_sorted_and_each_once() -> None:
     parts = [
         {"id": np.array([4, 1]), "x": np.array([40, 10])},

@@ -7,9 +7,11 @@ from itertools import pairwise
 import pytest
 import torch
 
-from sign_etl.models.base import MODELS, Keypoints
+from sign_etl.core.content import content_dir
+from sign_etl.models.base import MODELS, Frames, Keypoints
 from sign_etl.schema.training import OptimizerConfig
 from sign_etl.tasks.optimise import Rate, better, make_optimizer, moving_average, parameter_groups
+from sign_etl.tasks.setup import load_recipe
 
 
 def test_layers_below_the_head_learn_slower_and_norms_do_not_decay() -> None:
@@ -45,6 +47,36 @@ def test_the_rate_rises_and_falls() -> None:
     linear = Rate(OptimizerConfig(warmup=0.0, schedule="linear", min_lr=0.0))
     assert [round(linear.at(p), 6) for p in (0, 0.25, 1)] == [1, 0.75, 0]
     assert Rate(OptimizerConfig(warmup=0.0, schedule="constant")).at(0.9) == 1.0
+
+
+@pytest.mark.parametrize("name", ["pretrain", "wlasl", "autsl", "gsl", "slovo"])
+def test_slt_mae_moves_its_weights_as_published(name: str) -> None:
+    """Rates by total batch over 256, no limit on gradients, five epochs of warm-up."""
+    config = load_recipe(content_dir("training") / "slt_mae" / f"{name}.yaml")
+    moving, clips = config.optimizer.for_steps(config.batch.clips), config.batch.clips
+    assert moving.clip_norm == 0
+    if name == "pretrain":
+        assert (clips, config.epochs, moving.warmup) == (200, 1600, 0)
+        assert moving.lr == pytest.approx(1.5e-4 * 200 / 256)
+        assert moving.lr * moving.min_lr == pytest.approx(1e-5 * 200 / 256, rel=1e-3)
+        return
+    assert (clips, config.batch.repeat, moving.layer_decay) == (16, 2, 0.75)
+    assert moving.lr == pytest.approx(6.25e-5)
+    assert moving.lr * moving.min_lr == pytest.approx(1e-6 * 16 / 256)
+    assert moving.warmup * config.epochs == 5
+    plugin = MODELS.get("video-mae")
+    options = plugin.options(config.model.options)
+    with torch.device("meta"):
+        net = plugin.build(options, inputs=Frames(16, 224, 224), outputs=7)
+    names = {id(each): name for name, each in net.named_parameters()}
+    groups = parameter_groups(
+        net.named_parameters(), lambda each: plugin.depth(each, options), moving
+    )
+    scale = {names[id(each)]: group["lr"] / 6.25e-5 for group in groups for each in group["params"]}
+    assert scale["encoder.patches.weight"] == pytest.approx(0.75**25)
+    assert scale["encoder.blocks.layers.0.query.weight"] == pytest.approx(0.75**24)
+    assert scale["encoder.blocks.layers.23.before.bias"] == pytest.approx(0.75)
+    assert scale["norm.weight"] == scale["head.weight"] == pytest.approx(1)
 
 
 def test_a_plateau_halves_the_rate_and_is_remembered() -> None:

@@ -16,6 +16,7 @@ from sign_etl.models.base import MODELS, Frames, Keypoints, expect
 from sign_etl.stream.base import Batch
 from sign_etl.stream.clip_view import ClipView
 from sign_etl.tasks.base import DataFacts, Exportable, need_view
+from sign_etl.tasks.embedding import _Reading
 from sign_etl.tasks.islr import TASK, Islr
 from sign_etl.tasks.mixing import Mixing, box
 from sign_etl.tasks.model_input import example_of, inputs, normalised
@@ -102,6 +103,34 @@ def test_an_evaluation_takes_the_mean_of_its_views(average: str) -> None:
         torch.testing.assert_close(found, torch.stack(apart).mean(0))
     else:
         torch.testing.assert_close(found.exp(), torch.stack(apart).softmax(-1).mean(0))
+
+
+def test_views_that_are_the_same_are_asked_for_once() -> None:
+    """Windows of a short clip all show it whole; two and one here, the second one another."""
+    torch.manual_seed(0)
+    several, given = task(clips=3), batch(3 * LENGTH)
+    net = several.build().eval()
+    first, _, last = given.views["clip"].chunk(3, dim=1)
+    given.views["clip"] = torch.cat([first, first, last], dim=1)
+    found = several.predict(net, given)["logits"]
+    assert net.seen == [LENGTH] * 2
+    mask = given.masks["clip"][:, :LENGTH]
+    clips = [replace(given, views={"clip": part}, masks={"clip": mask}) for part in (first, last)]
+    apart = [net(*inputs(each, several.facts)) for each in clips]
+    wanted = (2 * apart[0].softmax(-1) + apart[1].softmax(-1)) / 3
+    torch.testing.assert_close(found.exp(), wanted)
+
+
+def test_a_vector_is_the_mean_of_the_views() -> None:
+    """What similarities are computed from sees every view, not the last one alone."""
+    torch.manual_seed(0)
+    several = task(clips=3)
+    net = several.build().eval()
+    given = batch(3 * LENGTH)
+    reading: Any = _Reading(several, "features")
+    found = reading.predict(net, given)["vector"]
+    pictures = inputs(given, several.facts)[0].mean((-1, -2))
+    torch.testing.assert_close(found, pictures.unflatten(1, (3, LENGTH)).mean(1))
 
 
 def test_a_sure_view_does_not_outvote_two_unsure_ones() -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from sign_etl.core.errors import UsageError
-from sign_etl.tasks.run_folder import hold_run
+from sign_etl.core.errors import UsageError, VerifyError
+from sign_etl.tasks.run_folder import claim_run, environments, hold_run, note_environment
+from sign_etl.tasks.setup import load_recipe
 
 TRAINER = """
 import os, signal, sys
@@ -57,3 +58,26 @@ def test_two_trainings_do_not_share_a_run(tmp_path: Path) -> None:
         raise AssertionError("both hold it")
     with hold_run(tmp_path, alone=True), hold_run(tmp_path, alone=False):
         pass
+
+
+def test_settings_that_differ_are_named_and_wording_is_none(tmp_path: Path) -> None:
+    recipe, run = tmp_path / "a.yaml", tmp_path / "run"
+    recipe.write_text(
+        "schema: sign-etl/training/1\nname: a\ntask: {name: islr}\nmodel: {name: spoter}\n"
+        "data: {view: {name: pose}}\n"
+    )
+    facts = {"dataset_hash": "0"}
+    run.mkdir()
+    claim_run(load_recipe(recipe), facts, run, resume=False)
+    claim_run(load_recipe(recipe, ["description=in other words"]), facts, run, resume=True)
+    wrong = load_recipe(recipe, ["epochs=3", "optimizer.lr=0.5", "model.width=54"])
+    with pytest.raises(VerifyError, match=r"`epochs`, `model.width`, `optimizer.lr`$"):
+        claim_run(wrong, facts, run, resume=True)
+
+
+def test_each_environment_is_written_down_once(tmp_path: Path) -> None:
+    assert environments(tmp_path) == []
+    first, other = {"device": "cpu"}, {"device": "a GPU"}
+    for facts in (first, first, other, first):
+        note_environment(tmp_path, facts)
+    assert environments(tmp_path) == [first, other]

@@ -68,6 +68,29 @@ def test_labels_that_stand_for_nothing_can_be_named() -> None:
     assert told([2] * 4, Sliding(recogniser(), silent=["book"])) == ["---"]
 
 
+def test_who_is_behind_looks_at_no_window_twice() -> None:
+    """While frames wait every fourth one is looked at, not every one; then at once again."""
+    sliding = Sliding(recogniser(), threshold=1.1, hop=1)
+    frame = np.zeros((2, 2, 3), np.uint8)
+    looks = []
+    for at in range(16):
+        sliding.see(frame, at / 10, behind=at < 14)
+        looks.append(sliding.looks)
+    assert looks == [0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 4, 5]
+
+
+def test_no_is_a_sign_where_nobody_says_otherwise() -> None:
+    """WLASL has it, easy_sign calls its class without a sign so."""
+    signs = replace(recogniser(), labels=("no", "yes", "---"))
+    assert told([0] * 4, Sliding(signs)) == ["no"]
+    assert told([0] * 4, Sliding(replace(signs, silent=frozenset({"no"})))) == []
+
+
+def test_what_is_no_number_is_no_sign() -> None:
+    broken = replace(recogniser(), ask=lambda _: np.full(3, np.nan))
+    assert told([0] * 4, Sliding(broken, threshold=0.0)) == []
+
+
 def taken(pace: Pace, times: list[float]) -> list[float]:
     return [time for time in times for _ in range(pace.of(time))]
 

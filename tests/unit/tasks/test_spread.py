@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
 from sign_etl.core.errors import ConfigError, UsageError
 from sign_etl.tasks.card import write_card
+from sign_etl.tasks.evaluation import write_results
 from sign_etl.tasks.spread import write_spread
 
 
@@ -48,14 +50,18 @@ def test_three_seeds_are_told_with_their_spread(tmp_path: Path) -> None:
     runs = [run(tmp_path / f"s{n}", n, top1) for n, top1 in enumerate((0.5, 0.9, 0.7))]
     found = write_spread(runs[0], runs[1:], "test")
     assert found["seeds"] == [0, 1, 2]
-    assert found["metrics"]["top1"] == {"mean": pytest.approx(0.7), "least": 0.5, "greatest": 0.9}
+    assert found["metrics"]["top1"] == {
+        "mean": pytest.approx(0.7),
+        "deviation": pytest.approx(0.2),
+        "least": 0.5,
+        "greatest": 0.9,
+    }
     write_card(runs[0])
     card = (runs[0] / "README.md").read_text(encoding="utf-8")
-    assert "of seeds 0, 1, 2" in card
-    assert "| top1 | 0.5000 | 0.7000 (0.5000 to 0.9000) |" in card
-    assert "CLIP `openai/clip-vit-base-patch16`, under their own licences" in card
+    assert "mean ± deviation (least to greatest) of seeds 0, 1, 2" in card
+    assert "| top1 | 50.0 % | - | 70.0 ± 20.0 (50.0 to 90.0) % |" in card
     write_card(runs[1])
-    assert "| top1 | 0.9000 |\n" in (runs[1] / "README.md").read_text(encoding="utf-8")
+    assert "| top1 | 90.0 % | - | clips" in (runs[1] / "README.md").read_text(encoding="utf-8")
 
 
 def test_other_runs_are_no_seeds(tmp_path: Path) -> None:
@@ -73,3 +79,25 @@ def test_other_runs_are_no_seeds(tmp_path: Path) -> None:
     (strange / "build.json").write_text(json.dumps({"dataset_hash": "bb"}))
     with pytest.raises(ConfigError, match="in its data"):
         write_spread(first, [strange], "test")
+    fewer = run(tmp_path / "fewer", 4, 0.4)
+    found = {"split": "test", "clips": 8, "metrics": {"top1": 0.4}}
+    (fewer / "results" / "test" / "metrics.json").write_text(json.dumps(found))
+    with pytest.raises(ConfigError, match="evaluated on other clips of `test`"):
+        write_spread(first, [fewer], "test")
+
+
+def test_a_new_evaluation_ends_the_comparison(tmp_path: Path) -> None:
+    """What the mean is of must be what stands beside it."""
+
+    class Blank:
+        def draw(self, rows: Any, folder: Path) -> None:
+            """Draws nothing."""
+
+    runs = [run(tmp_path / f"s{n}", n, 0.5) for n in range(2)]
+    write_spread(runs[0], runs[1:], "test")
+    task: Any = Blank()
+    write_results(runs[0], "test", task, {"top1": 0.25}, {"id": np.arange(4)})
+    write_card(runs[0])
+    card = (runs[0] / "README.md").read_text(encoding="utf-8")
+    assert "| top1 | 25.0 % | 4.6 to 69.9 % | clips" in card
+    assert "of seeds" not in card

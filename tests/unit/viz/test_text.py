@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, features
 
 from sign_etl.viz.text import ELLIPSIS, Lettering, lettering, script
 
@@ -49,6 +49,31 @@ def test_a_word_is_not_pieced_together_from_two_fonts() -> None:
 )
 def test_what_no_font_has_is_named(bare: Lettering, text: str, shown: str) -> None:
     assert "".join(piece for piece, _ in bare.runs(text)) == shown
+
+
+@pytest.mark.parametrize("text", ["ෂ්\u200dරී", "नमस्ते", "กำลัง"], ids=["sinhala", "hindi", "thai"])
+def test_marks_of_a_script_without_a_font_leave_no_boxes(bare: Lettering, text: str) -> None:
+    """Shaped by raqm a mark alone stands on a dotted circle, which is no empty box."""
+    [(shown, _)] = bare.runs(text)
+    assert shown == f"[no font: {script(text[0])}]"
+
+
+@pytest.mark.parametrize("raqm", [True, False])
+def test_invisible_characters(raqm: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Joiners shape the letters beside them, where something does; the others are left out."""
+    monkeypatch.setattr(features, "check", lambda _name: raqm)
+    letters = lettering(20, families=(), search=False)
+    runs = letters.runs("a\u00adb\u200ec\u200dd\ufeff")
+    assert "".join(piece for piece, _ in runs) == ("abc\u200dd" if raqm else "abcd")
+
+
+@pytest.mark.parametrize("text", ["سلام", "नमस्ते", "မြန်မာ"], ids=["arabic", "hindi", "burmese"])
+def test_what_would_be_unreadable_is_not_drawn(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without raqm; with it the same letters may only lack a font."""
+    monkeypatch.setattr(features, "check", lambda _name: False)
+    [(shown, _)] = lettering(20).runs(text)
+    assert shown == f"[no raqm: {script(text[0])}]"
+    assert lettering(20).runs("мир")[0][0] == "мир"
 
 
 def test_words_of_one_script_stay_together() -> None:
