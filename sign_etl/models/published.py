@@ -42,7 +42,8 @@ def from_published(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) ->
         wanted: the state dict of our model; of SPOTER built with `compat: published`.
 
     Returns:
-        Exactly the names of `wanted`.
+        Exactly the names of `wanted`. What begins anew, since weights of an earlier stage have
+        nothing for it, is that of `wanted`.
 
     Raises:
         ConfigError: a name is unknown, missing, or has other numbers than ours.
@@ -80,6 +81,8 @@ def from_published(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) ->
         renamed[ours] = found
     # What is frozen is told by its digest, which nobody has published.
     renamed |= {name: tensor for name, tensor in wanted.items() if name.endswith(DIGEST)}
+    if name_of is unisign.published_name:
+        renamed = unisign.with_new_hands(renamed, wanted)
     missing = sorted(set(wanted) - set(renamed))
     if missing:
         raise ConfigError(

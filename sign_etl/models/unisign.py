@@ -291,3 +291,9 @@ def published_name(theirs: str) -> str | None:
         "pose_proj.weight": "poses.project.weight",
         "pose_proj.bias": "poses.project.bias",
     }.get(theirs)
+
+
+def with_new_hands(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of the stage without pictures, with hands that begin anew; all others as they are."""
+    hands = {name: tensor for name, tensor in wanted.items() if name.startswith("hands.")}
+    return {**found} if hands.keys() & found.keys() else {**found, **hands}

@@ -18,6 +18,7 @@ from tiny_mt5 import write_tiny_mt5  # noqa: E402
 
 from sign_etl.core.errors import AccessError, ConfigError  # noqa: E402
 from sign_etl.models.base import Keypoints  # noqa: E402
+from sign_etl.models.hand_pictures import HandPictures  # noqa: E402
 from sign_etl.models.part_graphs import LAYOUT, GraphBlock, PartGraphs, adjacency  # noqa: E402
 from sign_etl.models.published import from_published  # noqa: E402
 from sign_etl.models.unisign import (  # noqa: E402
@@ -281,6 +282,26 @@ def test_published_weights_arrive(folder: Path) -> None:
         from_published(other, ours)
     del state["pose_proj.bias"]
     with pytest.raises(ConfigError, match=r"lack 1 .*pose|lack 1 .*project"):
+        from_published(state, ours)
+
+
+def test_the_stage_with_pictures_goes_on_from_published_poses(folder: Path) -> None:
+    """The hands begin anew; of weights that have some hands, all are wanted."""
+    options = MODEL.options({"language_model": str(folder)})
+    poses = UniSign(language_model(options))
+    torch.manual_seed(1)
+    state = {name: torch.randn(shape) for name, shape in published(poses)}
+    for name in state:
+        if ".right." in name:
+            state[name] = state[name.replace(".right.", ".left.")]
+    ours = UniSign(language_model(options), hands=HandPictures(256)).state_dict()
+    found = from_published(state, ours)
+    assert found.keys() == ours.keys()
+    anew = {name for name in ours if found[name] is ours[name]}
+    assert anew == {name for name in ours if name.startswith("hands.")}
+    assert anew
+    state["rgb_proj.bias"] = torch.zeros(256)
+    with pytest.raises(ConfigError, match=r"weights lack \d+ parts, the first is `hands\."):
         from_published(state, ours)
 
 
