@@ -28,7 +28,8 @@ from sign_etl.tasks import checkpoint as files
 from sign_etl.tasks import setup
 from sign_etl.tasks.base import Task
 from sign_etl.tasks.card import write_card
-from sign_etl.tasks.evaluation import RESULTS, collect, judged, write_results
+from sign_etl.tasks.embedding import exact
+from sign_etl.tasks.evaluation import collect, is_evaluated, judged, write_results
 from sign_etl.tasks.seen import check_features, check_policy, other_rates
 from sign_etl.tasks.spread import write_spread
 
@@ -36,6 +37,7 @@ HELD_OUT = "held-out"
 """Stands for a split: whoever was held out."""
 
 
+@exact()
 def evaluate(
     run: Path,
     data: Sequence[str],
@@ -62,6 +64,9 @@ def evaluate(
     """
     from accelerate import Accelerator
 
+    for other in beside:  # a wrong name is told before anything is computed
+        if not is_evaluated(other, split):
+            files.find_checkpoint(other)
     best = files.find_checkpoint(run)
     folder = best.parent.parent
     config = setup.load_recipe(best / files.CONFIG)
@@ -85,7 +90,14 @@ def evaluate(
     gallery = None
     if task.gallery:
         signers = setup.learned_signers(config, index, all_there=False)
-        learned = Filters(splits=config.data.train, signers=signers, labelled=True)
+        learned = Filters(
+            splits=config.data.train,
+            signers=signers,
+            labelled=True,
+            min_frames=config.data.min_frames,
+            shots=config.data.shots,
+            seed=config.seed,
+        )
         known = setup.still(index, view, learned, name=name)
         gallery = collect(model, task, known, accelerator, config.data.workers)
     metrics = judged(task, rows, gallery, left_out)
@@ -100,12 +112,13 @@ def evaluate(
         dataset_hash=index.dataset_hash,
         damaged=len(asked.rows) - len(rows["id"]),
     )
+    write_card(folder)
     for other in beside:
-        if not (other / RESULTS / split / "metrics.json").is_file():
+        if not is_evaluated(other, split):
             evaluate(other, data, split)
     if beside:
         write_spread(folder, beside, split)
-    write_card(folder)
+        write_card(folder)
     return metrics
 
 
@@ -164,7 +177,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--beside", type=Path, action="append", default=[], metavar="RUN")
     options = parser.parse_args(arguments)
     out = Output()
-    torch.use_deterministic_algorithms(True, warn_only=True)
     try:
         evaluate(options.run, options.data, options.split, options.beside, say=out.note)
     except SignEtlError as error:

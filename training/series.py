@@ -11,7 +11,8 @@ on all clips of whom it never saw, else on `--split`. All that is asked for is c
 A run is a folder in OUT, as `sign-etl train` makes them. What is finished is not done again, what
 was stopped goes on, and several of these programs may fill one OUT with different runs. The table
 is of all runs below OUT, those of inner folders too: OUT/results.csv has each of them,
-OUT/README.md the means with their standard deviation (n - 1), OUT/shots.png the curve over shots.
+OUT/README.md the means with their standard deviation (n - 1), each recipe and split by itself,
+OUT/shots.png the curve over shots.
 """
 
 from __future__ import annotations
@@ -70,8 +71,8 @@ def jobs(options: argparse.Namespace) -> list[Job]:
     """All runs that are asked for, seeds last."""
     groups: list[tuple[str, ...]] = [()]
     if options.hold_out is not None:
-        named = options.hold_out or signers_of(options.data)
-        groups = [tuple(sorted(group.split("+"))) for group in named]
+        named = [tuple(sorted(group.split("+"))) for group in options.hold_out]
+        groups = named or [(signer,) for signer in signers_of(options.data)]
     wanted = product(groups, options.shots, options.seeds)
     return [Job(*one) for one in dict.fromkeys(wanted)]
 
@@ -102,12 +103,13 @@ def perform(job: Job, options: argparse.Namespace, out: Output, stop: StopReques
         Stopped: a signal came; the same command goes on.
     """
     from sign_etl.stream.index import open_index
+    from sign_etl.tasks.evaluation import is_evaluated
     from sign_etl.tasks.run_folder import hold_run
     from sign_etl.tasks.setup import load_recipe
 
     folder: Path = options.out / job.name
-    split = HELD_OUT if job.held_out else options.split
     recipe = load_recipe(find_recipe(options.recipe), [*options.settings, *job.settings])
+    split = HELD_OUT if recipe.data.held_out else options.split  # a recipe may name somebody too
     with hold_run(folder, alone=True):
         if not (folder / FINISHED).is_file():
             out.note(f"{job.name}: training")
@@ -121,7 +123,7 @@ def perform(job: Job, options: argparse.Namespace, out: Output, stop: StopReques
             )
         elif facts_of(folder)["dataset_hash"] != open_index(options.data).dataset_hash:
             raise VerifyError(f"{folder} is a run on other data", hint="give another --out")
-        if not (folder / "results" / split / "metrics.json").is_file():
+        if not is_evaluated(folder, split):
             found = program("evaluate").evaluate(folder, options.data, split)
             known = "  ".join(f"{name} {found[name]:.4f}" for name in TOLD if name in found)
             out.note(f"{job.name}: {split}  {known}")
@@ -143,7 +145,7 @@ def begun_with(folder: Path) -> Any:
 
 def settings_of(config: Any) -> dict[str, Any]:
     """What makes a run another one."""
-    from sign_etl.tasks.run_folder import FOR_PEOPLE
+    from sign_etl.schema.training import FOR_PEOPLE
 
     found: dict[str, Any] = config.model_dump(exclude=set(FOR_PEOPLE))
     return found
@@ -151,12 +153,14 @@ def settings_of(config: Any) -> dict[str, Any]:
 
 def results(out: Path, split: str) -> list[dict[str, Any]]:
     """What is known of all runs in a folder, by name; those without results are left out."""
+    from sign_etl.tasks.evaluation import is_evaluated
+
     lines = []
     for path in sorted(out.rglob(FINISHED)):
         folder, config = path.parent, begun_with(path.parent)
         judged = HELD_OUT if config.data.held_out else split
         file = folder / "results" / judged / "metrics.json"
-        if file.is_file():
+        if is_evaluated(folder, judged):
             found = json.loads(file.read_text(encoding="utf-8"))
             lines.append(
                 {
@@ -177,19 +181,22 @@ def results(out: Path, split: str) -> list[dict[str, Any]]:
 def summary(lines: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Means over signers and seeds, for each number of shots; all clips come last.
 
-    Of one run there is no standard deviation.
+    Of one run there is no standard deviation. Several recipes or splits are told apart.
     """
-    by_shots: dict[int, list[Mapping[str, Any]]] = {}
+    groups: dict[tuple[int, str, str], list[Mapping[str, Any]]] = {}
     for line in lines:
-        by_shots.setdefault(line["shots"], []).append(line)
+        place = (line["shots"] or sys.maxsize, line["recipe"], line["split"])
+        groups.setdefault(place, []).append(line)
+    several = len({place[1:] for place in groups}) > 1
     rows = []
-    for shots, mine in sorted(by_shots.items(), key=lambda pair: pair[0] or sys.maxsize):
+    for (_, recipe, split), mine in sorted(groups.items(), key=lambda pair: pair[0]):
         for name in TOLD:
             values = [float(line[name]) for line in mine if name in line]
             if values:
                 spread = stdev(values) if len(values) > 1 else None
-                numbers = (fmean(values), spread, min(values), max(values))
-                rows.append(dict(zip(HEAD, (shots, len(values), name, *numbers), strict=True)))
+                metric = f"{name} of {recipe} on {split}" if several else name
+                numbers = (metric, fmean(values), spread, min(values), max(values))
+                rows.append(dict(zip(HEAD, (mine[0]["shots"], len(values), *numbers), strict=True)))
     return rows
 
 

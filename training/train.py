@@ -233,6 +233,7 @@ def finish(run: Run) -> None:
             checkpoint=best.name,
             dataset_hash=run.opened.facts["dataset_hash"],
             damaged=len(run.opened.select.rows) - len(rows["id"]),
+            in_training=True,
         )
         mark_finished(run.folder, epochs=run.progress.epoch, steps=run.progress.total)
         write_card(run.folder)

@@ -134,7 +134,7 @@ def unisign(language_model: str, *, yaw: bool) -> System:
         "checkpoint": {},
     }
     name = "unisign + yaw" if yaw else "unisign"
-    return System(name, "unisign/isolated", "keypoints", 120, settings)
+    return System(name, "unisign/isolated", "keypoints", 480 if yaw else 240, settings)
 
 
 def with_pictures(language_model: str) -> System:
@@ -154,7 +154,7 @@ def with_pictures(language_model: str) -> System:
     }
     before = unisign(language_model, yaw=False)
     return System(
-        "unisign, pictures", "unisign/svk_clips_small_rgb", "both", 8, settings, before=before
+        "unisign, pictures", "unisign/svk_clips_small_rgb", "both", 24, settings, before=before
     )
 
 
@@ -165,7 +165,7 @@ def of_films() -> list[System]:
     return [
         System(
             "slovo mvitv2-tiny",
-            *("slovo/svk_clips_small", "films", 90),
+            *("slovo/svk_clips_small", "films", 180),
             {
                 **CLIP,
                 **hard,
@@ -177,7 +177,7 @@ def of_films() -> list[System]:
         ),
         System(
             "signvlm, random tower",
-            *("signvlm/svk_clips_small", "films", 80),
+            *("signvlm/svk_clips_small", "films", 140),
             {
                 **CLIP,
                 **hard,
@@ -189,7 +189,7 @@ def of_films() -> list[System]:
         ),
         System(
             "slt_mae",
-            *("slt_mae/svk_clips_small_finetune", "films", 160),
+            *("slt_mae/svk_clips_small_finetune", "films", 400),
             {
                 **CLIP,
                 **hard,

@@ -5,13 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from sign_etl.app.prepare import Prepared
-from sign_etl.core.errors import ConfigError
+from sign_etl.core.errors import ConfigError, SignEtlError
+from sign_etl.reader.lock import open_lock
 from sign_etl.reader.manifest import MANIFEST
+from sign_etl.run.finish import head_of
 from sign_etl.run.journal import JOURNAL, Journal, Result
+from sign_etl.run.lock import drift, drift_lines
 from sign_etl.run.plan import PLAN_FILE, Plan
 from sign_etl.schema.outcome import Reason, StageName
 from sign_etl.schema.records import STATE_FOLDER
 from sign_etl.shard.pack import remove
+
+NAMED = 3
+"""Differences that are told."""
 
 
 def claim(prepared: Prepared, *, update: bool, part: bool) -> None:
@@ -36,7 +42,7 @@ def claim(prepared: Prepared, *, update: bool, part: bool) -> None:
             what = (
                 "a build of another version of sign-etl"
                 if previous is None
-                else "a build of another pipeline or selection"
+                else f"a build of another pipeline or selection{_differences(prepared)}"
             )
             raise ConfigError(
                 f"{build} holds {what}",
@@ -61,6 +67,17 @@ def refuse_strange(build: Path) -> None:
         raise ConfigError(
             f"{build} exists and is no build of sign-etl", hint="give another folder with --out"
         )
+
+
+def _differences(prepared: Prepared) -> str:
+    """In which choices, where the build has a lock that tells them: defaults may be others now."""
+    try:
+        lock = open_lock(prepared.build)
+    except SignEtlError:
+        return ""
+    forbidding, _ = drift(lock.head, head_of(prepared.plan, prepared.setup))
+    first = list(drift_lines([each for each in forbidding if each.name != "plan"]))[:NAMED]
+    return f": {'; '.join(first)}" if first else ""
 
 
 def _forget(journal: Journal, plan: Plan) -> None:

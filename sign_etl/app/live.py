@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from sign_etl.app.train import need_packages
-from sign_etl.core.errors import UsageError, near_or_all
+from sign_etl.core.errors import UsageError, near_miss
 from sign_etl.core.files import publish, scratch
 from sign_etl.schema.live_reply import Live, SignPart
 
@@ -126,7 +126,8 @@ def live(request: LiveRequest, tell: Callable[[SignPart], None]) -> Live:
         model_fps=round(recogniser.fps, 3),
         looks=sliding.looks,
         signs=tuple(map(_part, sliding.signs)),
-        file=None if request.out is None else str(request.out),
+        # A film without a frame is none.
+        file=str(request.out) if request.out is not None and count else None,
     )
 
 
@@ -181,10 +182,12 @@ def _as_it_comes(
             for time_s, frame in _first(footage if ahead is None else ahead, request.seconds):
                 count += 1
                 behind = ahead is not None and ahead.behind
+                looks = sliding.looks
                 found = sliding.see(frame, time_s, behind=behind)
                 if found is not None:
                     tell(_part(found))
-                shown = None if behind else window
+                # A machine that never catches up shows what it has looked at, and can be ended.
+                shown = window if not behind or sliding.looks > looks else None
                 if film is None and shown is None:
                     continue
                 last = sliding.signs[-1] if sliding.signs else None
@@ -238,7 +241,8 @@ def _silent(recogniser: Recogniser, more: Sequence[str]) -> frozenset[str]:
         if label not in recogniser.labels:
             raise UsageError(
                 f"--no-event {label}: the model has no such class",
-                hint=near_or_all(label, recogniser.labels),
+                hint=near_miss(label, recogniser.labels)
+                or f"it has {', '.join(recogniser.labels[:8])} ...; --labels names another list",
             )
     return recogniser.silent | set(more)
 

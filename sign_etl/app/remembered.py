@@ -85,6 +85,8 @@ def recall(build: Path) -> Remembered:
     value = _read(state / SETUP_FILE)
     try:
         plan = Plan.load(state / PLAN_FILE)
+        # Builds of before there was a choice have clips without.
+        value["setup"]["pipeline"]["normalise"].setdefault("tune", "none")
         setup = setup_from_json(value["setup"])
         setup.choices()  # a setting may be gone
         return Remembered(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sign_etl.core.errors import ConfigError, UsageError, VerifyError
 from sign_etl.schema.document import read_document
-from sign_etl.schema.training import TrainConfig, parse_training
+from sign_etl.schema.training import FOR_PEOPLE, TrainConfig, parse_training
 from sign_etl.schema.training_chain import FINISHED, ChainConfig, StageConfig, parse_chain
 
 CONFIG = "config.yaml"
@@ -58,7 +58,7 @@ def train_chain(
         run, mine = out / stage.name, _settings(chain, stage, settings)
         asked[stage.name] = [*_begin(run, before, resume=resume), *mine]
         config = check(recipes[stage.name], builds[stage.name], run, asked[stage.name])
-        if _done(run, resume=resume) and _made_with(run / CONFIG) != config:
+        if _done(run, resume=resume) and not _made_as(_made_with(run / CONFIG), config):
             raise VerifyError(
                 f"the stage `{stage.name}` is done, with other settings",
                 hint=f"leave them as they are in {run / CONFIG}, or begin anew with another --out",
@@ -88,6 +88,14 @@ def _begin(run: Path, before: Path | None, *, resume: bool) -> list[str]:
     told = made.init.run if made is not None else None
     again = told is not None and Path(told).name == before.name
     return [f"init.run={told if again else before}"]
+
+
+def _made_as(made: TrainConfig | None, config: TrainConfig) -> bool:
+    """Whether a run has the settings that are asked for; a new wording of a recipe is none."""
+    if made is None:
+        return False
+    then, now = (each.model_dump(exclude=set(FOR_PEOPLE)) for each in (made, config))
+    return then == now
 
 
 def _made_with(path: Path) -> TrainConfig | None:

@@ -22,8 +22,8 @@ from sign_etl.schema.outcome import Reject, StageName
 from sign_etl.schema.pipeline import NormaliseConfig
 from sign_etl.schema.verdict import verdict
 
-VERSION: Final = "2"
-"""Part of every fingerprint: another output means another version."""
+VERSION: Final = "1"
+"""Part of every fingerprint: another output of the same settings means another version."""
 
 TARGET: Final = "sign_etl.media.normalise_child:run"
 """What the guarded child runs."""

@@ -254,6 +254,8 @@ class Pipeline(Settings):
             whole["dataset"].pop(personal, None)
         for guard_only in ("timeout_s", "memory_mb"):
             whole["normalise"].pop(guard_only)
+        if self.normalise.tune == "none":  # as everything was before there was a choice
+            del whole["normalise"]["tune"]
         whole["pose"] = {name: pose_identity(options) for name, options in self.pose.items()}
         whole["features"] = {
             name: feature_identity(options) for name, options in self.features.items()

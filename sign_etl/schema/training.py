@@ -15,6 +15,8 @@ from sign_etl.schema.document import Document, DocumentError, Problem
 from sign_etl.schema.pipeline import Settings
 
 TRAINING_HINT = "the recipes of `sign-etl train list` show every setting in use"
+FOR_PEOPLE = ("description", "build", "published")
+"""Settings that say nothing about a training: a new wording of them makes no other run."""
 Metric = Annotated[str, Field(pattern=r"^[a-z0-9_/]+$")]
 
 

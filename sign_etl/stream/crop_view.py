@@ -38,6 +38,8 @@ CERTAIN = 0.3
 """Mean score of a hand that is there."""
 MARGIN = 1.2
 """Side of a crop, in extents of the largest hand."""
+REACH = 1.5
+"""How far from the middle of a picture a joint has a place, in its sides."""
 LEAST = 1e-5
 _LONG = 1000
 
@@ -97,13 +99,16 @@ class CropView:
         return cls(pose, **given, sampler=sampler(rule) if rule else None, use=use)
 
     def policy(self) -> dict[str, Any]:
-        """All settings."""
+        """All settings.
+
+        Runs of before hands were chosen each by itself have `share` there: they are refused.
+        """
         return {
             "view": "crop",
             "pose": self.pose.policy(),
             "sampler": self.sampler.policy() if self.sampler else None,
             "size": self.size,
-            "share": self.share,
+            "share_of_each_hand": self.share,
             "mean": list(self.mean),
             "std": list(self.std),
         }
@@ -179,7 +184,12 @@ class CropView:
         """Crops (N, 2, S, S, 3) and joints in them, of the `chosen` (N, 2) hands in pixels."""
         crops = np.zeros((len(pictures), 2, self.size, self.size, 3), np.uint8)
         joints = np.zeros(hands.shape, np.float32)
-        known = np.isfinite(hands[..., :2]).all(axis=-1, keepdims=True) & chosen[..., None, None]
+        if not len(pictures):
+            return crops, joints
+        # False for NaN too. One guess far away would make dots of all hands.
+        away = np.abs(hands[..., :2] / pictures[0].shape[1::-1] - 0.5)
+        near = (away <= REACH).all(axis=-1, keepdims=True)
+        known = near & chosen[..., None, None]
         low = np.where(known, hands[..., :2], np.inf).min(axis=2)
         high = np.where(known, hands[..., :2], -np.inf).max(axis=2)
         there = known.any(axis=(2, 3))

@@ -239,20 +239,27 @@ class ModelTask:
 
     def scores(self, model: nn.Module, batch: Batch) -> Tensor:
         """Outputs (B, outputs) of an evaluation: `joined` over the clips of multi-view testing."""
+        # One clip of each video at a time: all of them together would take `clips` times the room.
+        apart, which = self.apart(batch)
+        found = [torch.as_tensor(model(*pair).float()) for pair in apart]
+        return found[0] if len(which) == 1 else self.joined(torch.stack(found)[which])
+
+    def apart(self, batch: Batch) -> tuple[list[tuple[Tensor, Tensor]], list[int]]:
+        """`inputs` clip by clip of multi-view testing, each once, and which of them each clip is.
+
+        Windows of a short clip, and crops of a square picture, are one and the same.
+        """
         values, mask = self.inputs(batch)
         given = self.facts.inputs
         clips = values.shape[1] // given.frames if isinstance(given, Frames) and given.frames else 1
-        if clips < 2:
-            return torch.as_tensor(model(values, mask).float())
-        apart = [part.chunk(clips, dim=1) for part in (values, mask)]
-        pairs = list(zip(*apart, strict=True))
-        found: list[Tensor] = []
-        # One clip of each video at a time: all of them together would take `clips` times the room.
-        for number, pair in enumerate(pairs):
-            # Windows of a short clip, and crops of a square picture, are one and the same.
-            like = next((n for n in range(number) if all(map(torch.equal, pairs[n], pair))), None)
-            found.append(model(*pair).float() if like is None else found[like])
-        return self.joined(torch.stack(found))
+        found: list[tuple[Tensor, Tensor]] = []
+        which: list[int] = []
+        for pair in zip(values.chunk(clips, 1), mask.chunk(clips, 1), strict=True):
+            like = (n for n, other in enumerate(found) if all(map(torch.equal, other, pair)))
+            which.append(next(like, len(found)))
+            if which[-1] == len(found):
+                found.append(pair)
+        return found, which
 
     def joined(self, views: Tensor) -> Tensor:
         """Outputs (B, outputs) of a video, from those of its views (V, B, outputs): their mean."""

@@ -151,7 +151,7 @@ def _learned(config: dict[str, Any], build: dict[str, Any]) -> str:
         said.append(f"at most {data['shots']} of each class, drawn by seed {config['seed']}")
     if data.get("held_out"):
         said.append(f"without the signers {', '.join(data['held_out'])}")
-    clips = f" ({build['learned_clips']:,} clips)" if "learned_clips" in build else ""
+    clips = f" ({_count(build['learned_clips'], 'clip')})" if "learned_clips" in build else ""
     return ", ".join(said) + clips
 
 
@@ -268,5 +268,7 @@ def _environment(facts: dict[str, Any]) -> Sequence[object]:
 
 
 def _asked(build: dict[str, Any], config: dict[str, Any]) -> str:
+    if config["data"].get("held_out"):
+        return "held-out"
     there = build.get("splits", {"test": None})
     return "test" if "test" in there else str(config["data"]["select"])

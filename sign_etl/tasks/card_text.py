@@ -182,6 +182,9 @@ def _remarks(
     data, said = config["data"], [f"Of `{found['checkpoint']}`."] if "checkpoint" in found else []
     if found["split"] == data["select"] and config.get("epochs"):
         said.append("This split has chosen the checkpoint, so that its figures are too good.")
+    seen = build.get("preprocessing", {})
+    if found.get("in_training") and seen.get("crops", 1) * seen.get("views", 1) > 1:
+        said.append("By one view of each clip, where an evaluation takes the mean of several.")
     if found["split"] in data["train"]:
         said.append("This split was learned from.")
     if found.get("dataset_hash", build["dataset_hash"]) != build["dataset_hash"]:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from sign_etl.core.errors import ConfigError, UsageError
 from sign_etl.schema.vectors import VectorFacts, Vectors
 from sign_etl.stream.base import Batch, Filters
-from sign_etl.tasks.base import Rows, Task
+from sign_etl.tasks.base import ModelTask, Rows, Task
 from sign_etl.tasks.evaluation import collect
 from sign_etl.tasks.setup import still
 from sign_etl.tasks.trained import Trained
@@ -49,8 +49,10 @@ class _Reading:
             return {**found, "vector": found["embedding"]}
         with before_head(model) as seen:
             found = self.task.predict(model, batch)
-        # Multi-view testing asks the model once for every view that differs.
-        return {**found, "vector": torch.stack(seen).float().mean(0)}
+        # Multi-view testing asks the model once for every view that differs, and which do depends
+        # on the other clips of the batch: each counts as often as it is there.
+        _, which = cast(ModelTask, self.task).apart(batch)
+        return {**found, "vector": torch.stack(seen).float()[which].mean(0)}
 
 
 def embed(trained: Trained, splits: Sequence[str] = (), *, logits: bool = False) -> Embedded:

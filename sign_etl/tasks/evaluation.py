@@ -14,6 +14,7 @@ from torch import nn
 from sign_etl.core.files import write_json
 from sign_etl.stream.loader import Stream
 from sign_etl.tasks.base import Rows, Task, as_rows
+from sign_etl.tasks.checkpoint import read_json
 from sign_etl.tasks.intervals import Interval, of_shares
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 RESULTS = "results"
 SPREAD = "spread.json"
 """Beside the metrics of a split: what other seeds of the recipe have."""
+IN_TRAINING = "in_training"
+"""True in results that a training has written of its selection split: it looks at one clip of each
+video, and at no class that was left out, where an evaluation looks at all."""
 
 
 @torch.no_grad()
@@ -116,6 +120,12 @@ def intervals(
     return dict(sorted(found.items()))
 
 
+def is_evaluated(run: Path, split: str) -> bool:
+    """Whether an evaluation has written results on a split; those of the training do not count."""
+    path = run / RESULTS / split / "metrics.json"
+    return path.is_file() and not read_json(path).get(IN_TRAINING, False)
+
+
 def write_results(
     run: Path,
     split: str,
@@ -134,7 +144,7 @@ def write_results(
         metrics: its numbers.
         rows: of the split.
         left_out: classes that training has not seen.
-        **facts: what else belongs to it, such as the digest of the data.
+        **facts: what else belongs to it, such as the digest of the data; `in_training`, see above.
     """
     folder = run / RESULTS / split
     folder.mkdir(parents=True, exist_ok=True)

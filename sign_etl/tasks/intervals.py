@@ -76,7 +76,7 @@ def of_class_mean(hits: NDArray[np.bool_], labels: NDArray[np.int64]) -> Interva
 def of_texts(
     predictions: Sequence[str], references: Sequence[str], *, unit: Unit
 ) -> dict[str, Interval]:
-    """The intervals of BLEU-4, by sacrebleu's bootstrap (Koehn, EMNLP 2004), and of `top1_class`.
+    """The intervals of BLEU-4, by sacrebleu's bootstrap (Koehn, EMNLP 2004), and of shares.
 
     Args:
         predictions: of a system.
@@ -93,4 +93,5 @@ def of_texts(
     hits = np.array([one == other for one, other in zip(said, meant, strict=True)])
     # Where no text shares four units with its reference, the bootstrap finds nothing but 0 either.
     score = {"bleu4": (max(0.0, low), min(100.0, high))} if high > low else {}
-    return score | {"top1_class": of_class_mean(hits, classes)}
+    share = wilson(float(hits.mean()), len(hits))
+    return score | {"exact": share, "top1": share, "top1_class": of_class_mean(hits, classes)}

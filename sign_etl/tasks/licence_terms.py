@@ -27,7 +27,7 @@ _HUB: Final = frozenset(
 """Names that Hugging Face accepts as `license`; any other is `other`, with a name of its own."""
 _RENAMED: Final = {"c-uda-1.0": "c-uda"}
 _FREE: Final = ("cc0-1.0", "pddl")
-_NOTICE: Final = ("apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause")
+_NOTICE: Final = ("mit", "bsd-2-clause", "bsd-3-clause")
 _CC: Final = re.compile(r"cc-by((?:-nc|-sa|-nd)*)-[\d.]+")
 _WORDS: Final = {
     "no commercial use": re.compile(r"\bnc\b|non-?commercial|research|academic|authorised"),
@@ -143,6 +143,8 @@ def _conditions(name: str) -> frozenset[str] | None:
     if name in _FREE:
         return frozenset()
     if name in _NOTICE:
-        return frozenset({"by"})
+        return frozenset({"notice"})
+    if name == "apache-2.0":
+        return frozenset({"notice", "changes"})
     found = _CC.fullmatch(name)
-    return frozenset({"by", *found[1].split("-")[1:]}) if found else None
+    return frozenset({"notice", "changes", "by", *found[1].split("-")[1:]}) if found else None

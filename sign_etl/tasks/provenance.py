@@ -114,7 +114,7 @@ def weights_facts(config: TrainConfig) -> list[dict[str, Any]]:
         read = _is_read(key, model, config.data.view.name)
         if name != "random" and not model.get(f"random_{key}") and read:
             folder = _folder_of(name)
-            shown = Path(name).name if folder is not None and Path(name).exists() else name
+            shown = Path(name).name if Path(name).expanduser().exists() else name
             found.append(_weights(what, shown, _licence(folder), _digests(folder)))
     return found
 

@@ -207,7 +207,7 @@ def _of_file(what: Path, choices: Choices) -> Recogniser:
 
 def _told(stem: str, shape: Sequence[Any], choices: Choices) -> Choices:
     """With what the name of a file of Slovo says, such as `mvit32-2`, where nobody else does."""
-    name = re.search(r"(\d+)-(\d+)$", stem)
+    name = re.search(r"(?<!\d)(\d\d?)-(\d)$", stem)
     if name is None or len(shape) != 6:
         return choices
     frames, every = int(name[1]), int(name[2])

@@ -14,14 +14,12 @@ from sign_etl.core.errors import ConfigError, UsageError, VerifyError
 from sign_etl.core.files import write_bytes, write_json
 from sign_etl.schema.document import read_document
 from sign_etl.schema.document_text import to_yaml
-from sign_etl.schema.training import TrainConfig, parse_training
+from sign_etl.schema.training import FOR_PEOPLE, TrainConfig, parse_training
 from sign_etl.schema.training_chain import FINISHED
 from sign_etl.tasks.checkpoint import BUILD, CONFIG, checkpoints, read_json
 
 ENVIRONMENTS = "environments.json"
 """Versions and machines that a run was trained with, each once, in their order."""
-FOR_PEOPLE = ("description", "build", "published")
-"""Settings that say nothing about a training: a new wording of them makes no other run."""
 
 
 @contextmanager
@@ -87,6 +85,9 @@ def claim_run(config: TrainConfig, facts: Mapping[str, Any], folder: Path, *, re
         if checkpoints(folder):
             hint = "go on with --resume, or give another --out"
             raise UsageError(f"{folder} holds a run already", hint=hint)
+        # Of a run that came to no checkpoint, or whose checkpoints were removed.
+        for name in (FINISHED, ENVIRONMENTS):
+            (folder / name).unlink(missing_ok=True)
         write_bytes(folder / CONFIG, settings)
         write_json(folder / BUILD, dict(facts))
     elif read_json(folder / BUILD)["dataset_hash"] != facts["dataset_hash"]:

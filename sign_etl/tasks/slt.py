@@ -43,6 +43,8 @@ LONGEST_REFERENCE = 1024
 """Characters of a reference that are kept for scoring."""
 LONGEST_KEY = 96
 """Characters of a clip's key."""
+ENOUGH = 512
+"""Clips one after the other without anything to be written, after which there will be none."""
 CHOSEN = {"text": ("bleu4", "max"), "gloss": ("wer", "min"), "label": ("top1", "max")}
 """What chooses the best checkpoint, by target."""
 
@@ -75,16 +77,18 @@ class Slt(ModelTask):
     options: SltOptions = SltOptions()
     language_model: str = ""
     half = False  # T5 overflows in fp16
-    begun = False  # some clip had something to be written
+    empty = 0  # clips without anything to be written, until the first one with it; then -1
 
     def regroup(self, model: nn.Module, batches: Sequence[Batch]) -> Sequence[Batch]:
         """See `Task`.
 
         Raises:
-            ConfigError: nothing is to be written; told with the first step, not after an epoch.
+            ConfigError: nothing is to be written; told after some clips, not after an epoch.
         """
-        self.begun = self.begun or any(bool(self._given(batch).any()) for batch in batches)
-        if not self.begun:
+        if self.empty >= 0:
+            given = any(bool(self._given(batch).any()) for batch in batches)
+            self.empty = -1 if given else self.empty + sum(map(len, batches))
+        if self.empty >= ENOUGH:
             raise self._nothing()
         return batches
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from sign_etl.media import normalise
+
 NO_POSE = ("--set", "pose={}", "--jobs", 1)
 
 
@@ -79,7 +81,7 @@ def test_another_pipeline_is_refused_before_anything_runs(
     other["stages"]["normalise"] = "0"
     (tmp_path / "old.lock").write_text("\n".join([json.dumps(other), *lines]) + "\n")
     done = made(sign_etl, videos, out, "--lock", tmp_path / "old.lock", code=2)
-    assert "stages.normalise: 0 in the lock, 1 here" in done.stderr
+    assert f"stages.normalise: 0 in the lock, {normalise.VERSION} here" in done.stderr
     pending = [json.dumps({"key": json.loads(lines[0])["key"], "outcome": "pending"}), *lines[1:]]
     (tmp_path / "half.lock").write_text("\n".join([head, *pending]) + "\n")
     done = made(sign_etl, videos, out, "--lock", tmp_path / "half.lock", code=2)

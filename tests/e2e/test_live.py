@@ -187,6 +187,32 @@ def test_a_webcam_is_watched(world: Path, tmp_path: Path, monkeypatch: pytest.Mo
     assert times == pytest.approx([at / 10 for at in range(20)], abs=2e-3)
 
 
+def test_a_window_is_kept_up_where_the_model_is_slower_than_the_webcam(
+    world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look is shown, even if frames wait all the time; closing the window ends it."""
+    from sign_etl.app.live import LiveRequest, _as_it_comes
+    from sign_etl.media import ahead, camera
+    from sign_etl.tasks.recognisers import Choices, open_recogniser
+    from sign_etl.tasks.sliding import Sliding
+
+    monkeypatch.setitem(camera._CAMERAS, sys.platform, ("lavfi", f"{DARK}:duration=4"))
+    monkeypatch.setattr(ahead.Ahead, "behind", True)
+    model = open_recogniser(world / "slovo.onnx", Choices(world / "labels.tsv", every=1))
+    sliding, shown = Sliding(model, threshold=1.0), []
+
+    class Pane:
+        def show(self, picture: Any) -> bool:
+            shown.append(picture.shape)
+            return len(shown) < 3
+
+    pane: Any = Pane()
+    with camera.Footage("0") as footage:
+        asked = LiveRequest(world / "slovo.onnx", "0")
+        assert _as_it_comes(asked, footage, sliding, lambda _: None, pane) == 12
+    assert len(shown) == sliding.looks == 3
+
+
 def test_ctrl_c_ends_a_webcam(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A source without an end: what was seen is told, and the film is whole."""
     from sign_etl.media import camera

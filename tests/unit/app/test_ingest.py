@@ -13,9 +13,14 @@ from tiny_run import write_videos
 
 from sign_etl.app.ingest import IngestRequest, IngestResult, ingest
 from sign_etl.app.plan import plan
+from sign_etl.app.remembered import SETUP_FILE, recall
 from sign_etl.core.errors import ConfigError, UsageError
+from sign_etl.reader.lock import open_lock
+from sign_etl.run.finish import head_of
 from sign_etl.run.journal import Journal, Result
+from sign_etl.run.lock import drift
 from sign_etl.schema.outcome import Reason, Reject, StageName
+from sign_etl.schema.records import STATE_FOLDER
 
 NAMES = [f"{label}/v{number}.mp4" for label in ("one", "two") for number in range(3)]
 
@@ -80,6 +85,30 @@ def test_another_selection_needs_update(tmp_path: Path, media: Path) -> None:
             build(out, media, *settings, **change)
         assert "--update" in (caught.value.hint or "")
         assert tree(out) == before
+        if settings:
+            told = "pipeline.normalise.fps: 25.0 in the lock, 5.0 here"
+            assert caught.value.message.endswith(f" or selection: {told}")
+
+
+def test_a_build_of_before_clips_had_a_tune_can_go_on(tmp_path: Path, media: Path) -> None:
+    """Its identity and what it remembers have no such setting; bytes are those of `none`."""
+    out, earlier = tmp_path / "build", "normalise.tune=none"
+    build(out, media, earlier)
+    before = tree(out)
+    setup = out / STATE_FOLDER / SETUP_FILE
+    value = json.loads(setup.read_bytes())
+    assert value["setup"]["pipeline"]["normalise"].pop("tune") == "none"
+    setup.write_text(json.dumps(value))
+    recalled = recall(out)
+    lock = open_lock(out)
+    assert "tune" not in lock.head.pipeline["normalise"]
+    assert drift(lock.head, head_of(recalled.plan, recalled.setup)) == ([], [])
+    with pytest.raises(ConfigError, match="tune: none in the lock, fastdecode here"):
+        build(out, media)
+    assert build(out, media, earlier).counts == {"written": 6}
+    assert tree(out) == before
+    assert build(out, media, update=True).counts == {"written": 6}
+    assert tree(out) != before
 
 
 def test_a_smaller_selection_leaves_nothing_of_the_larger(tmp_path: Path, media: Path) -> None:

@@ -57,7 +57,10 @@ def test_bytes_do_not_depend_on_run_child_or_name(tmp_path: Path) -> None:
     ids=["fastdecode", "none"],
 )
 def test_golden_bytes(normalise: Normalise, tmp_path: Path, tune: str, golden: str) -> None:
-    """A change of output needs a new `VERSION`: then change the digests with it."""
+    """A change of output needs a new `VERSION`: then change the digests with it.
+
+    Without a tune they are those of builds that were made before there was a choice.
+    """
     if av.__version__ != "18.1.0":
         pytest.skip("the digests belong to the libraries of PyAV 18.1.0")
     source = write_video(tmp_path / "source.mkv", detailed())
@@ -65,7 +68,7 @@ def test_golden_bytes(normalise: Normalise, tmp_path: Path, tune: str, golden: s
     assert (facts["video"]["width"], facts["video"]["height"]) == (160, 120)
     digest = hashlib.sha256((tmp_path / "out.mp4").read_bytes()).hexdigest()
     assert digest == golden
-    assert stage.VERSION == "2"
+    assert stage.VERSION == "1"
 
 
 def test_file_tells_nothing_of_time_or_libraries(normalise: Normalise, tmp_path: Path) -> None:

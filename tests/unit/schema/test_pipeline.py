@@ -48,6 +48,7 @@ def test_speed_politeness_and_places_change_no_bytes(setting: str) -> None:
         "normalise.fps=30",
         "normalise.fps=null",
         "normalise.crf=23",
+        "normalise.tune=none",
         "pose={}",
         "pose.blazepose.face=true",
         "quality.min_body=0.5",

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from tiny_build import encode, write_tiny_build
 
+from sign_etl.core.errors import ConfigError
 from sign_etl.stream.base import SampleFacts, SampleRng
 from sign_etl.stream.crop_view import CropView, chosen_hands
 from sign_etl.stream.index import Index, open_index
+from sign_etl.tasks.seen import check_policy, policy_of
 
 FRAMES, WIDTH, HEIGHT = 30, 160, 120
 
@@ -137,3 +139,23 @@ def test_an_uncertain_joint_is_looked_for_where_it_was_guessed(index: Index) -> 
     assert joints[1, 13].tolist() == [0.5, 0.5, 0]
     assert joints[..., :2].min() >= 0
     assert joints[..., :2].max() <= 1
+
+
+@pytest.mark.parametrize("far", [1e7, -1e7, np.inf])
+def test_a_guess_far_away_does_not_make_the_hands_small(index: Index, far: float) -> None:
+    hands = moving_hands()
+    hands[0, 0, 13] = (far, 40, 0)
+    found, sure = read(index, hands), read(index, moving_hands())
+    assert found["crop_joints"][0, 0, 13].tolist() == [0.5, 0.5, 0]
+    assert np.array_equal(found["crop"][1:], sure["crop"][1:])
+    np.testing.assert_allclose(found["crop_joints"][1:], sure["crop_joints"][1:], atol=1e-6)
+
+
+def test_a_run_of_before_hands_were_chosen_one_by_one_is_refused() -> None:
+    settings = {"pose": {"layout": "hands-42"}, "size": 16, "share": 0.1}
+    view = CropView.for_recipe(settings, augment=[], noise=0, use="evaluate")
+    kept = policy_of(view)
+    check_policy(view, kept, "mine")
+    earlier = {**kept, "share": kept.pop("share_of_each_hand")}
+    with pytest.raises(ConfigError, match="`old` was trained with another preprocessing: `share`"):
+        check_policy(view, earlier, "old")

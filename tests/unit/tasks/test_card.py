@@ -15,16 +15,20 @@ pytest.importorskip("accelerate")
 from trained_runs import write_run
 
 from sign_etl.core.canonical import sha256_file
+from sign_etl.core.errors import UsageError
 from sign_etl.reader.manifest import read_manifest
 from sign_etl.schema.document import read_document
+from sign_etl.schema.document_text import to_yaml
 from sign_etl.schema.training import parse_training
 from sign_etl.schema.training_chain import FINISHED
 from sign_etl.shard.compare import tree_digest
 from sign_etl.stream.index import open_index
+from sign_etl.tasks import checkpoint as files
 from sign_etl.tasks.card import write_card
 from sign_etl.tasks.metric_words import shown, words_of
 from sign_etl.tasks.provenance import options_facts, split_facts, weights_facts
 from sign_etl.tasks.run_folder import mark_finished, note_environment
+from sign_etl.tasks.setup import load_recipe
 
 ENVIRONMENT = {
     "system": "Linux x86_64", "device": "cpu", "processes": 2, "precision": "fp32", "threads": 1,
@@ -114,6 +118,10 @@ def test_results_say_what_they_are_worth(run: Path, build: Path, tmp_path: Path)
     evaluate(run, [str(build)], "val")
     card = (run / "README.md").read_text(encoding="utf-8")
     assert "This split has chosen the checkpoint" in card
+    change(run / "build.json", preprocessing={"crops": 3, "views": 5})
+    assert "By one view" not in card_of(run)
+    change(run / "results" / "val" / "metrics.json", in_training=True)
+    assert "By one view of each clip, where" in card_of(run)
     other = write_pose_build(tmp_path / "other", [5] * 4, splits=("test",), seed=3)
     evaluate(run, [str(other)], "test")
     card = (run / "README.md").read_text(encoding="utf-8")
@@ -148,6 +156,52 @@ def test_runs_beside_are_evaluated_too(run: Path, build: Path, tmp_path: Path) -
     load_program("evaluate").evaluate(run, [str(build)], "test", [other])
     assert (other / "results" / "test" / "metrics.json").is_file()
     assert "of seeds 0, 1 |" in (run / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_wrong_name_beside_is_told_first(run: Path, build: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="typo holds no checkpoint"):
+        load_program("evaluate").evaluate(run, [str(build)], "test", [tmp_path / "typo"])
+    assert not (run / "results").exists()
+
+
+def test_what_a_training_wrote_of_its_split_is_no_evaluation(
+    run: Path, build: Path, tmp_path: Path
+) -> None:
+    """It looks at one clip of each video: figures of several views must not be mixed with it."""
+    other = write_run(tmp_path / "other", build, {"name": "islr"})
+    config, results = other / "config.yaml", other / "results" / "val" / "metrics.json"
+    config.write_text(config.read_text().replace("\nseed: 0\n", "\nseed: 1\n"))
+    results.parent.mkdir(parents=True)
+    told = {"split": "val", "clips": 4, "metrics": {"top1": 7.0}, "in_training": True}
+    results.write_text(json.dumps({**told, "dataset_hash": facts(run)["dataset_hash"]}))
+    load_program("evaluate").evaluate(run, [str(build)], "val", [other])
+    found = json.loads(results.read_text())
+    assert "in_training" not in found
+    assert found["metrics"]["top1"] <= 1
+
+
+def test_neighbours_are_those_that_were_learned_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few shots: whoever was not drawn must not be looked up either."""
+    build = write_pose_build(tmp_path / "two", [5] * 16, splits=("train", "val"))
+    run = write_run(tmp_path / "few", build, {"name": "metric"})
+    config, program = run / "config.yaml", load_program("evaluate")
+    weights = files.read_weights(files.find_checkpoint(run))
+    asked: list[int] = []
+    collect = program.collect
+
+    def noted(model: Any, task: Any, stream: Any, *more: Any) -> Any:
+        asked.append(len(stream.rows))
+        return collect(model, task, stream, *more)
+
+    monkeypatch.setattr(program, "collect", noted)
+    for step, shots in ((2, 0), (3, 1)):
+        values = load_recipe(config, [f"data.shots={shots}"])
+        config.write_text(to_yaml(values.model_dump(mode="json", by_alias=True)))
+        files.write_checkpoint(run, step, weights=weights, ema=None, state={}, cursor={})
+        program.evaluate(run, [str(build)], "val")
+    assert asked == [8, 8, 8, 4]
 
 
 def test_initial_weights_have_digests_and_licences(run: Path, tmp_path: Path) -> None:

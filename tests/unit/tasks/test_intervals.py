@@ -59,4 +59,5 @@ def test_texts_have_one_around_their_score() -> None:
     low, high = found["bleu4"]
     assert low < score_texts(said, meant).values["bleu4"] < high
     assert found["top1_class"] == pytest.approx(wilson(0.5, 40), abs=0.03)
+    assert found["exact"] == found["top1"] == wilson(0.5, 40)
     assert of_texts(said, meant, unit="word") == found

@@ -20,6 +20,8 @@ def head(*licences: str) -> dict[str, str]:
         (("CC0-1.0", "CC-BY-4.0", "yours"), "cc-by-4.0"),
         (("CC-BY-4.0", "CC-BY-NC-4.0"), "cc-by-nc-4.0"),
         (("CC-BY-NC-SA-4.0", "CC-BY-4.0", "MIT"), "cc-by-nc-sa-4.0"),
+        (("MIT", "CC-BY-4.0"), "cc-by-4.0"),
+        (("BSD-3-Clause", "Apache-2.0"), "apache-2.0"),
         (("C-UDA-1.0",), "c-uda"),
         (("yours",), "unknown"),
         (("CC-BY-4.0", "not stated"), "unknown"),

@@ -133,6 +133,20 @@ def test_a_vector_is_the_mean_of_the_views() -> None:
     torch.testing.assert_close(found, pictures.unflatten(1, (3, LENGTH)).mean(1))
 
 
+def test_a_vector_does_not_depend_on_the_other_clips() -> None:
+    """Two of three views are one where all clips of a batch say so; they count twice in any."""
+    torch.manual_seed(0)
+    several = task(clips=3)
+    net, given = several.build().eval(), batch(3 * LENGTH)
+    pictures = given.views["clip"]
+    pictures[0, LENGTH : 2 * LENGTH] = pictures[0, :LENGTH]
+    reading: Any = _Reading(several, "features")
+    alike = replace(given, views={**given.views, "clip": pictures[:1].expand_as(pictures)})
+    first, among = (reading.predict(net, each)["vector"][0] for each in (alike, given))
+    assert net.seen == [LENGTH] * 5
+    torch.testing.assert_close(first, among)
+
+
 def test_a_sure_view_does_not_outvote_two_unsure_ones() -> None:
     """By hand: views say 8 against 0 for `a`, then 0 against 2 for `b`, twice, `c` far below."""
     views = torch.tensor([[[8.0, 0, -99]], [[0.0, 2, -99]], [[0.0, 2, -99]]])

@@ -94,6 +94,9 @@ def test_names_of_the_files_of_slovo_tell_the_interval(tmp_path: Path) -> None:
     # Numbers that are no length of a window mean something else.
     other = counting(tmp_path / "run-2024-11.onnx", "x", slovo)
     assert open_recogniser(other, Choices()).every == 2
+    for name in ("run-2024-11.onnx", "run-2024-1.onnx"):
+        with pytest.raises(UsageError, match="leaves the number of frames free"):
+            open_recogniser(counting(tmp_path / name, "x", [1, 1, 3, "t", 32, 32]), Choices())
 
 
 def test_a_file_of_easy_sign_has_its_own_no_event(tmp_path: Path) -> None:

@@ -11,9 +11,23 @@ from pathlib import Path
 import pytest
 
 from sign_etl.core.errors import UsageError, VerifyError
-from sign_etl.tasks.run_folder import claim_run, environments, hold_run, note_environment
+from sign_etl.schema.training_chain import FINISHED
+from sign_etl.tasks.run_folder import (
+    claim_run,
+    environments,
+    hold_run,
+    mark_finished,
+    note_environment,
+)
 from sign_etl.tasks.setup import load_recipe
 
+RECIPE = """
+schema: sign-etl/training/1
+name: a
+task: {name: islr}
+model: {name: spoter}
+data: {view: {name: pose}}
+"""
 TRAINER = """
 import os, signal, sys
 from pathlib import Path
@@ -62,10 +76,7 @@ def test_two_trainings_do_not_share_a_run(tmp_path: Path) -> None:
 
 def test_settings_that_differ_are_named_and_wording_is_none(tmp_path: Path) -> None:
     recipe, run = tmp_path / "a.yaml", tmp_path / "run"
-    recipe.write_text(
-        "schema: sign-etl/training/1\nname: a\ntask: {name: islr}\nmodel: {name: spoter}\n"
-        "data: {view: {name: pose}}\n"
-    )
+    recipe.write_text(RECIPE)
     facts = {"dataset_hash": "0"}
     run.mkdir()
     claim_run(load_recipe(recipe), facts, run, resume=False)
@@ -73,6 +84,17 @@ def test_settings_that_differ_are_named_and_wording_is_none(tmp_path: Path) -> N
     wrong = load_recipe(recipe, ["epochs=3", "optimizer.lr=0.5", "model.width=54"])
     with pytest.raises(VerifyError, match=r"`epochs`, `model.width`, `optimizer.lr`$"):
         claim_run(wrong, facts, run, resume=True)
+
+
+def test_a_run_that_begins_anew_leaves_nothing_of_the_last(tmp_path: Path) -> None:
+    """One that came to no checkpoint: its machine has trained nothing, and nothing is finished."""
+    recipe = tmp_path / "a.yaml"
+    recipe.write_text(RECIPE)
+    note_environment(tmp_path, {"device": "cpu"})
+    mark_finished(tmp_path, epochs=1, steps=1)
+    claim_run(load_recipe(recipe), {"dataset_hash": "0"}, tmp_path, resume=False)
+    assert environments(tmp_path) == []
+    assert not (tmp_path / FINISHED).exists()
 
 
 def test_each_environment_is_written_down_once(tmp_path: Path) -> None:

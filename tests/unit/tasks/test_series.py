@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean, stdev
@@ -103,9 +104,10 @@ def test_each_is_judged_on_all_clips_of_whom_it_never_saw(build: Path, out: Path
         assert (row["held_out"], row["split"], row["clips"]) == (signer, "held-out", "9")
         card = (out / row["run"] / "README.md").read_text(encoding="utf-8")
         learned = f"train, at most 1 of each class, drawn by seed 0, without the signers {signer}"
-        assert f"Learned from: {learned} ({row['learned_clips']} clips)." in card
+        assert f"Learned from: {learned} ({row['learned_clips']} clip" in card
         assert "## Results on `held-out`, 9 clips" in card
         assert " of them frozen |" in card
+        assert "$ sign-etl evaluate again --data BUILD --split held-out" in card
     assert len(index) == 18
 
 
@@ -119,6 +121,14 @@ def test_the_table_has_mean_and_deviation(out: Path) -> None:
     assert told["mean"] == pytest.approx(fmean(values))
     assert told["standard deviation"] == pytest.approx(stdev(values))
     assert (told["least"], told["greatest"]) == (min(values), max(values))
+    # What was judged on other clips, or learned by another recipe, has a mean of its own.
+    other = [{**lines[0], "split": "test"}, {**lines[0], "recipe": "huge"}]
+    apart = series.summary([*lines, *other])
+    assert [(row["metric"], row["runs"]) for row in apart if row["metric"].startswith("top1 ")] == [
+        ("top1 of huge on held-out", 1),
+        ("top1 of tiny on held-out", 2),
+        ("top1 of tiny on test", 1),
+    ]
     card = (out / "README.md").read_text(encoding="utf-8")
     assert "# tiny, 2 runs" in card
     top1 = fmean(float(row["top1"]) for row in written(out).values())
@@ -150,6 +160,16 @@ def test_what_is_done_is_not_done_again(
     assert "other data" in capsys.readouterr().err
 
 
+def test_a_recipe_may_hold_somebody_out_itself(build: Path, recipe: Path, tmp_path: Path) -> None:
+    values = yaml.safe_load(recipe.read_text(encoding="utf-8"))
+    values["data"]["held_out"] = ["s1"]
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    assert series.main([str(mine), "--data", str(build), "--out", str(tmp_path / "out")]) == 0
+    [row] = written(tmp_path / "out").values()
+    assert (row["run"], row["split"], row["clips"]) == ("shots-all-seed-0", "held-out", "9")
+
+
 def test_nobody_was_held_out(build: Path, recipe: Path, tmp_path: Path) -> None:
     config, index = load_recipe(recipe), open_index([build])
     task = open_training(config, [str(build)], tmp_path).task
@@ -169,6 +189,12 @@ def test_what_cannot_be_begun(build: Path, tmp_path: Path) -> None:
     assert series.main(["--out", str(tmp_path)]) == 2
     assert series.main(["--out", str(tmp_path), "--table"]) == 2
     assert series.main(["signvlm/lsa6", "--data", str(build), "--out", str(tmp_path)]) == 2
+    asked = Namespace(hold_out=[], data=[str(build)], shots=[0], seeds=[0])
+    assert [job.held_out for job in series.jobs(asked)] == [("s0",), ("s1",)]
+    asked.hold_out = ["b+a", "c"]
+    assert [job.held_out for job in series.jobs(asked)] == [("a", "b"), ("c",)]
+    asked.hold_out = None
+    assert [job.held_out for job in series.jobs(asked)] == [()]
     job = series.Job(("010a", "010b"), 5, 2)
     assert job.name == "without-010a+010b-shots-5-seed-2"
     assert json.loads(job.settings[-1].partition("=")[2]) == ["010a", "010b"]

@@ -81,7 +81,7 @@ def test_the_stages_follow_one_another(world: Path) -> None:
     said, found = sha256_file(folder / "predictions.csv"), read_json(folder / "metrics.json")
     assert evaluate.evaluate(world / "second", data, "val") == found["metrics"]
     assert sha256_file(folder / "predictions.csv") == said
-    assert read_json(world / "second" / "build.json")["preprocessing"]["share"] == 0.3
+    assert read_json(world / "second" / "build.json")["preprocessing"]["share_of_each_hand"] == 0.3
     trained = open_run(world / "second", data)
     with pytest.raises(ConfigError, match="pictures of hands cannot be exported") as caught:
         outside(trained, "clip")
