@@ -81,7 +81,8 @@ def evaluate(
     task = setup.open_task(config, index, view)
     model = task.build()
     weights = files.read_weights(best)
-    left_out = unseen(config, facts["labels"], index, fixed=task.labelled and not task.gallery)
+    fixed = task.needs == "label" and not task.gallery
+    left_out = unseen(config, facts["labels"], index, fixed=fixed)
     model.load_state_dict(weights)
     accelerator = Accelerator(cpu=not torch.accelerator.is_available())
     model.to(accelerator.device)
@@ -93,7 +94,7 @@ def evaluate(
         learned = Filters(
             splits=config.data.train,
             signers=signers,
-            labelled=True,
+            filled="label",
             min_frames=config.data.min_frames,
             shots=config.data.shots,
             seed=config.seed,
@@ -128,7 +129,7 @@ def asked_for(config: TrainConfig, index: Index, split: str, task: Task) -> Filt
     Raises:
         UsageError: nobody was held out.
     """
-    kept = Filters(labelled=task.labelled, min_frames=config.data.min_frames)
+    kept = Filters(filled=task.needs, min_frames=config.data.min_frames)
     if split != HELD_OUT:
         there = split in pc.unique(index.column("split")).to_pylist()
         if config.data.held_out and not there:

@@ -216,6 +216,10 @@ class Batch:
         )
 
 
+Filled: TypeAlias = Literal["label", "text", "gloss", ""]
+"""What a sample must have to take part; empty for nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Filters:
     """Which samples of an index take part. Empty: all of them.
@@ -227,8 +231,7 @@ class Filters:
         languages: ISO 639-3 codes.
         min_frames: at least so many.
         max_frames: at most so many, 0 for no limit.
-        labelled: only samples that have a class.
-        with_text: only samples that have a sentence.
+        filled: only samples that have one: `label`, `text` or `gloss`.
         shots: so many of each class, drawn by `seed`; 0 for all.
         seed: of `shots`.
     """
@@ -239,8 +242,7 @@ class Filters:
     languages: Sequence[str] = ()
     min_frames: int = 1
     max_frames: int = 0
-    labelled: bool = False
-    with_text: bool = False
+    filled: Filled = ""
     shots: int = 0
     seed: int = 0
 

@@ -159,14 +159,16 @@ class Index:
         keep &= (self.frames >= filters.min_frames) | (self.frames == 0)
         if filters.max_frames:
             keep &= self.frames <= filters.max_frames
-        if filters.labelled:
+        some = keep.any()
+        if filters.filled == "label":
             keep &= self.label_id >= 0
-        if filters.with_text:
-            filled = pc.greater(pc.utf8_length(pc.fill_null(self.column("text"), "")), 0)
-            keep &= _bools(filled)
+        elif filters.filled:
+            words = pc.utf8_trim_whitespace(pc.fill_null(self.column(filters.filled), ""))
+            keep &= _bools(pc.greater(pc.utf8_length(words), 0))
         if not keep.any():
             raise UsageError(
-                "no sample passes the filters", hint="`sign-etl report` shows what the build has"
+                f"no sample has a {filters.filled}" if some else "no sample passes the filters",
+                hint="`sign-etl report` shows what the build has",
             )
         rows = np.flatnonzero(keep)
         return few_of_each(self, rows, filters.shots, filters.seed) if filters.shots else rows

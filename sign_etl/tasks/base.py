@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from sign_etl.core.errors import ConfigError
 from sign_etl.core.registry import Registry
 from sign_etl.models.base import Frames, ModelPlugin
-from sign_etl.stream.base import Batch
+from sign_etl.stream.base import Batch, Filled
 from sign_etl.tasks.model_input import (
     VIEW,
     DataFacts,
@@ -107,8 +107,8 @@ class Task(Protocol):
         ...
 
     @property
-    def labelled(self) -> bool:
-        """Whether a clip without a class has nothing to teach."""
+    def needs(self) -> Filled:
+        """What a clip must have to teach something."""
         ...
 
     def build(self) -> nn.Module:
@@ -203,9 +203,12 @@ class ModelTask:
     outputs: int
     gallery: bool = False
 
-    # Without a type these are no fields, so that a subclass can say otherwise.
-    half = True
-    labelled = True
+    half = True  # no field, having no type: a subclass can say otherwise
+
+    @property
+    def needs(self) -> Filled:
+        """See `Task`."""
+        return "label"
 
     def build(self) -> nn.Module:
         """See `Task`."""

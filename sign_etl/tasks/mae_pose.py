@@ -20,7 +20,7 @@ from sign_etl.core.errors import ConfigError
 from sign_etl.models.base import ModelPlugin
 from sign_etl.schema.layouts import layout
 from sign_etl.schema.pipeline import Settings
-from sign_etl.stream.base import Batch, SampleRng
+from sign_etl.stream.base import Batch, Filled, SampleRng
 from sign_etl.tasks.base import VIEW, DataFacts, Losses, ModelTask, Rows, Task, coordinates
 
 FIXED_VISIT = 0
@@ -50,9 +50,13 @@ class MaePose(ModelTask):
     """The task, see `Task`."""
 
     metric, mode = "rmse", "min"
-    labelled = False
     options: MaePoseOptions = MaePoseOptions()
     parts: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def needs(self) -> Filled:
+        """See `Task`."""
+        return ""
 
     def step(self, model: nn.Module, batch: Batch) -> Losses:
         """Squared error over hidden points, summed with their confidence."""

@@ -23,7 +23,7 @@ from sign_etl.models.base import Frames, ModelPlugin, expect
 from sign_etl.models.clips import of_length
 from sign_etl.models.video_mae import CHANNELS, VideoMaeOptions
 from sign_etl.schema.pipeline import Settings
-from sign_etl.stream.base import Batch, SampleRng
+from sign_etl.stream.base import Batch, Filled, SampleRng
 from sign_etl.tasks.base import DataFacts, Exportable, Losses, ModelTask, Rows, Task
 
 FIXED_VISIT = 0
@@ -43,8 +43,12 @@ class MaeVideo(ModelTask):
     """The task, see `Task`."""
 
     metric, mode = "error", "min"
-    labelled = False
     options: MaeVideoOptions = MaeVideoOptions()
+
+    @property
+    def needs(self) -> Filled:
+        """See `Task`."""
+        return ""
 
     @property
     def net(self) -> VideoMaeOptions:

@@ -93,14 +93,14 @@ def open_training(config: TrainConfig, data: Sequence[str], run: Path) -> Opened
     task = open_task(config, index, view)
     first = index.sources[0]
     check_features(view, index, [{"features": first.networks}], first.name)
-    labelled, shortest, longest = task.labelled, config.data.min_frames, config.data.max_frames
+    shortest, longest = config.data.min_frames, config.data.max_frames
 
     def of(splits: Sequence[str], max_frames: int = 0, shots: int = 0) -> Filters:
         return Filters(
             splits=splits,
             labels=learned,
             signers=signers,
-            labelled=labelled,
+            filled=task.needs,
             min_frames=shortest,
             max_frames=max_frames,
             shots=shots,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,7 +24,7 @@ from sign_etl.models.base import Crops, ModelPlugin
 from sign_etl.models.hand_pictures import HandCrops
 from sign_etl.models.unisign import IGNORED, UniSignOptions, tokenizer_of
 from sign_etl.schema.pipeline import Settings
-from sign_etl.stream.base import Batch
+from sign_etl.stream.base import Batch, Filled
 from sign_etl.tasks.base import (
     VIEW,
     DataFacts,
@@ -43,8 +43,6 @@ LONGEST_REFERENCE = 1024
 """Characters of a reference that are kept for scoring."""
 LONGEST_KEY = 96
 """Characters of a clip's key."""
-ENOUGH = 512
-"""Clips one after the other without anything to be written, after which there will be none."""
 CHOSEN = {"text": ("bleu4", "max"), "gloss": ("wer", "min"), "label": ("top1", "max")}
 """What chooses the best checkpoint, by target."""
 
@@ -77,31 +75,19 @@ class Slt(ModelTask):
     options: SltOptions = SltOptions()
     language_model: str = ""
     half = False  # T5 overflows in fp16
-    empty = 0  # clips without anything to be written, until the first one with it; then -1
 
-    def regroup(self, model: nn.Module, batches: Sequence[Batch]) -> Sequence[Batch]:
-        """See `Task`.
-
-        Raises:
-            ConfigError: nothing is to be written; told after some clips, not after an epoch.
-        """
-        if self.empty >= 0:
-            given = any(bool(self._given(batch).any()) for batch in batches)
-            self.empty = -1 if given else self.empty + sum(map(len, batches))
-        if self.empty >= ENOUGH:
-            raise self._nothing()
-        return batches
+    @property
+    def needs(self) -> Filled:
+        """See `Task`."""
+        return self.options.target
 
     def step(self, model: nn.Module, batch: Batch) -> Losses:
-        """Cross entropy with smoothing, summed over the tokens of the targets.
-
-        Clips without one teach nothing.
-        """
+        """Cross entropy with smoothing, summed over the tokens of the targets."""
         labels = self._labels(batch)
         crops = self._crops(batch)
         logits = model(*self._poses(batch), self._prompt(batch), labels, crops).float()
-        # Filler has no text either: what is left of it is an end token.
-        kept = (labels != IGNORED) & ((batch.weight > 0) & self._given(batch))[:, None]
+        # Filler has no text: its weight of 0 keeps its end token out.
+        kept = (labels != IGNORED) & (batch.weight > 0)[:, None]
         each = nn.functional.cross_entropy(
             logits.transpose(1, 2),
             labels,
@@ -141,13 +127,7 @@ class Slt(ModelTask):
         }
 
     def metrics(self, rows: Rows, gallery: Rows | None = None) -> dict[str, float]:
-        """BLEU, chrF, ROUGE-L and WER; for class names also accuracy per clip and per class.
-
-        Clips without a reference are left out.
-
-        Raises:
-            ConfigError: none has one.
-        """
+        """BLEU, chrF, ROUGE-L and WER; for class names also accuracy per clip and per class."""
         said, meant, _ = self._read(rows)
         values = score_texts(said, meant, unit=self.options.unit).values
         return values | (class_accuracy(said, meant) if self.options.target == "label" else {})
@@ -228,28 +208,12 @@ class Slt(ModelTask):
         names = self.facts.labels
         return [names[number] if number >= 0 else "" for number in batch.label_id.tolist()]
 
-    def _given(self, batch: Batch) -> Tensor:
-        """(B,) bool, which clips have something to be written."""
-        given = [bool(text.strip()) for text in self._texts(batch)]
-        return torch.tensor(given, device=batch.weight.device)
-
-    def _nothing(self) -> ConfigError:
-        return ConfigError(
-            f"the clips have no {self.options.target} to write",
-            hint="`sign-etl report` shows what the build has; `task.target` chooses among "
-            "text, gloss and label",
-        )
-
     def _read(self, rows: Rows) -> tuple[list[str], list[str], list[str]]:
-        """Predictions, references and keys of the clips that have a reference."""
-        meant = [as_text(row) for row in rows["reference"]]
-        there = [number for number, text in enumerate(meant) if text.strip()]
-        if not there:
-            raise self._nothing()
+        """Predictions, references and keys of the clips."""
+        meant, keys = ([as_text(row) for row in rows[name]] for name in ("reference", "key"))
         tokenizer = tokenizer_of(self.language_model)
-        said = tokenizer.batch_decode(rows["written"][there], skip_special_tokens=True)
-        keys = [as_text(rows["key"][number]) for number in there]
-        return [text.strip() for text in said], [meant[number] for number in there], keys
+        said = tokenizer.batch_decode(rows["written"], skip_special_tokens=True)
+        return [text.strip() for text in said], meant, keys
 
 
 def as_code_points(text: str, longest: int = LONGEST_REFERENCE) -> NDArray[np.int32]:
@@ -290,7 +254,6 @@ class SltPlugin:
         task = Slt(model, model_options, facts, outputs=0)
         task.options = chosen
         task.metric, task.mode = CHOSEN[chosen.target]
-        task.labelled = chosen.target == "label"
         task.language_model = UniSignOptions.model_validate(model_options).language_model
         return task
 

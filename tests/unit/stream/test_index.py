@@ -56,13 +56,13 @@ def test_filters(build: Path) -> None:
     splits = index.column("split").to_pylist()
     rows = index.rows(Filters(splits=("val",)))
     assert rows.tolist() == [row for row, split in enumerate(splits) if split == "val"]
-    some = index.rows(Filters(labels=("ahoj",), signers=("s1",), labelled=True, min_frames=12))
+    some = index.rows(Filters(labels=("ahoj",), signers=("s1",), filled="label", min_frames=12))
     assert {index.labels[index.label_id[row]] for row in some} == {"ahoj"}
     with pytest.raises(ConfigError, match="no split `vla`") as error:
         index.rows(Filters(splits=("vla",)))
     assert error.value.hint == "did you mean `val`?"
-    for filters in (Filters(with_text=True), Filters(max_frames=5), Filters(min_frames=99)):
-        with pytest.raises(UsageError, match="no sample passes"):
+    for filters in (Filters(filled="text"), Filters(max_frames=5), Filters(min_frames=99)):
+        with pytest.raises(UsageError, match="no sample (passes|has a text)"):
             index.rows(filters)
 
 

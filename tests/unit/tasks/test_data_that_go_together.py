@@ -161,4 +161,4 @@ def test_tasks_say_what_they_are() -> None:
     nothing: Any = None
     made = [kind(nothing, nothing, nothing, 0) for kind in (Islr, Slt, MaePose, MaeVideo)]
     assert [task.half for task in made] == [True, False, True, True]
-    assert [task.labelled for task in made] == [True, True, False, False]
+    assert [task.needs for task in made] == ["label", "text", "", ""]

@@ -96,7 +96,7 @@ def test_few_shots_are_the_same_ones_again(
 ) -> None:
     index = open_index([build])
     chosen = {
-        (shots, seed): index.rows(Filters(labelled=True, shots=shots, seed=seed)).tolist()
+        (shots, seed): index.rows(Filters(filled="label", shots=shots, seed=seed)).tolist()
         for shots in (1, 2, 5)
         for seed in (0, 1)
     }
