@@ -62,7 +62,7 @@ def test_filters(build: Path) -> None:
         index.rows(Filters(splits=("vla",)))
     assert error.value.hint == "did you mean `val`?"
     for filters in (Filters(filled="text"), Filters(max_frames=5), Filters(min_frames=99)):
-        with pytest.raises(UsageError, match="no sample (passes|has a text)"):
+        with pytest.raises(UsageError, match=r"no sample (passes|has a text)"):
             index.rows(filters)
 
 
