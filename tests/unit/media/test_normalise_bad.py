@@ -248,7 +248,7 @@ def test_hang_and_memory_become_rejects(tmp_path: Path) -> None:
     source = write_video(tmp_path / "source.mp4", spec)
     config = NormaliseConfig(preset="slow", short_side=720)
     for limits, word in (
-        (Limits(wall_s=0.3, memory_bytes=1 << 30), "hung"),
+        (Limits(wall_s=0.01, memory_bytes=1 << 30), "hung"),
         (Limits(wall_s=60, memory_bytes=96 << 20), "out-of-memory"),
     ):
         with Guard(stage.TARGET, limits) as guard:
