@@ -17,20 +17,18 @@ from __future__ import annotations
 
 import argparse
 import csv
-import importlib.util
 import json
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
-from types import ModuleType
 from typing import Any, NamedTuple
 
 from sign_etl.app.ingest import IngestRequest, ingest
 from sign_etl.app.train import find_recipe
 from sign_etl.cli.output import Output
-from sign_etl.core.content import content_dir
+from sign_etl.core.content import load_program
 from sign_etl.core.errors import SignEtlError, UsageError
 
 CHANCE = 1 / 56
@@ -85,7 +83,7 @@ def write_views(media: Path, out: Path) -> Path:
             rows.append({"file": row["file"], "id": name, "label": row["label"], "split": split})
     if not rows:
         raise UsageError("no clip has the view `front` or `side`", hint="see clips.csv")
-    program("copies").write_table(out / "views.csv", rows)
+    load_program("copies").write_table(out / "views.csv", rows)
     return out / "views.csv"
 
 
@@ -108,7 +106,7 @@ def make_build(name: str, media: Path, out: Path, store: str | None) -> Path:
     else:
         folder, table = copies, copies / f"{kind}.csv"
         data = make_build("views-keypoints", media, out, store)
-        program("copies").write_copies(data, copies, films=kind == "films")
+        load_program("copies").write_copies(data, copies, films=kind == "films")
         if kind == "keypoints":
             pipeline = "keypoints"
             array = ("format=npz", "layout=holistic-75", "width=852", "height=480")
@@ -121,7 +119,7 @@ def perform(job: Job, build: Path, out: Path) -> dict[str, Any]:
     """Train on a build and judge; the line of the results."""
     began, system = time.process_time(), job.system
     folder = trained(system, job, build, out)
-    found = program("evaluate").evaluate(folder, [str(build)], job.splits()[1])
+    found = load_program("evaluate").evaluate(folder, [str(build)], job.splits()[1])
     facts = json.loads((folder / "build.json").read_text(encoding="utf-8"))
     return {
         **dict(zip(("system", "protocol", "number"), job.key, strict=True)),
@@ -147,7 +145,7 @@ def trained(system: Any, job: Job, build: Path, out: Path) -> Path:
         chosen["init.run"] = str(trained(system.before, job, build, out))
     flat = [f"{key}={json.dumps(value)}" for key, value in chosen.items()]
     recipe = load_recipe(find_recipe(system.recipe), flat)
-    program("train").train(recipe, [str(build)], folder, resume=True)
+    load_program("train").train(recipe, [str(build)], folder, resume=True)
     return folder
 
 
@@ -191,20 +189,9 @@ def read_results(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def program(name: str) -> ModuleType:
-    """Another program of this folder; they are content, not modules."""
-    path = content_dir("training") / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"sign_etl_{name}_program", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def jobs(options: argparse.Namespace) -> list[Job]:
     """All runs that are asked for, seeds before folds."""
-    known = program("view_systems").systems(options.language_model)
+    known = load_program("view_systems").systems(options.language_model)
     names = {system.name for system in known}
     for name in options.only:
         if name not in names:
@@ -229,7 +216,7 @@ def run(options: argparse.Namespace, out: Output) -> None:
         given = options.media, options.out, options.store
         known = read_results(results)
         if not any(line["protocol"] == "nearest" for line in known):
-            lines = program("nearest_view").nearest(make_build("views-keypoints", *given))
+            lines = load_program("nearest_view").nearest(make_build("views-keypoints", *given))
             known += append(results, lines)
         done = {(line["system"], line["protocol"], line["number"]) for line in known}
         for job in jobs(options):

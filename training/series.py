@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import importlib.util
 import io
 import json
 import sys
@@ -27,14 +26,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from statistics import fmean, stdev
-from types import ModuleType
 from typing import Any, NamedTuple
 
 from sign_etl.app.stopping import StopRequest, stop_on_signals
 from sign_etl.app.train import find_recipe, need_packages
 from sign_etl.cli.output import Output
 from sign_etl.cli.reports import tell_problems
-from sign_etl.core.content import content_dir
+from sign_etl.core.content import load_program
 from sign_etl.core.errors import SignEtlError, UsageError, VerifyError
 from sign_etl.core.files import write_bytes
 from sign_etl.schema.training_chain import FINISHED
@@ -113,7 +111,7 @@ def perform(job: Job, options: argparse.Namespace, out: Output, stop: StopReques
     with hold_run(folder, alone=True):
         if not (folder / FINISHED).is_file():
             out.note(f"{job.name}: training")
-            program("train").train(
+            load_program("train").train(
                 recipe, options.data, folder, resume=True, stop=stop, say=out.note
             )
         elif settings_of(begun_with(folder)) != settings_of(recipe):
@@ -124,7 +122,7 @@ def perform(job: Job, options: argparse.Namespace, out: Output, stop: StopReques
         elif facts_of(folder)["dataset_hash"] != open_index(options.data).dataset_hash:
             raise VerifyError(f"{folder} is a run on other data", hint="give another --out")
         if not is_evaluated(folder, split):
-            found = program("evaluate").evaluate(folder, options.data, split)
+            found = load_program("evaluate").evaluate(folder, options.data, split)
             known = "  ".join(f"{name} {found[name]:.4f}" for name in TOLD if name in found)
             out.note(f"{job.name}: {split}  {known}")
 
@@ -255,17 +253,6 @@ def run(options: argparse.Namespace, out: Output, stop: StopRequest) -> None:
     write(options.out, lines, rows)
     out.table(HEAD, [told(row) for row in rows])
     out.note(f"Table: {options.out / 'README.md'}")
-
-
-def program(name: str) -> ModuleType:
-    """Another program of this folder; they are content, not modules."""
-    path = content_dir("training") / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"sign_etl_{name}_program", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

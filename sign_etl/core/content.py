@@ -5,7 +5,9 @@ It lies at the top of the checkout and, in an installed wheel, inside the packag
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
+from types import ModuleType
 from typing import Literal, get_args
 
 from sign_etl.core.errors import ConfigError
@@ -31,3 +33,14 @@ def content_dir(kind: ContentKind) -> Path:
         f"this installation of sign-etl has no `{kind}` files",
         hint="install it again: pip install --force-reinstall sign-etl",
     )
+
+
+def load_program(name: str) -> ModuleType:
+    """`training/NAME.py`, ready to call: the programs there are no modules that can be imported."""
+    path = content_dir("training") / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"sign_etl_{name}_program", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

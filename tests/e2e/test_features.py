@@ -285,9 +285,9 @@ def test_signvlm_learns_from_them(plain: TinyRun, tmp_path: Path) -> None:
     for library in ("accelerate", "transformers"):
         pytest.importorskip(library)
     import yaml
-    from programs import load_program
     from tiny_clip import write_tiny_clip
 
+    from sign_etl.core.content import load_program
     from sign_etl.tasks.setup import load_recipe
 
     clip = str(write_tiny_clip(tmp_path / "clip", ["a"]))

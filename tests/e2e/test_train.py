@@ -14,9 +14,9 @@ import psutil
 import pytest
 import yaml
 from process import halted, is_sent, kill_group, sign_etl, start, wait_for
-from programs import load_program
 from tiny_build import write_tiny_build
 
+from sign_etl.core.content import load_program
 from sign_etl.core.errors import UsageError, VerifyError
 from sign_etl.core.seams import VARIABLE
 
@@ -203,7 +203,7 @@ import contextlib
 import sys
 from pathlib import Path
 
-from programs import load_program
+from sign_etl.core.content import load_program
 
 from sign_etl.app.stopping import StopRequest
 from sign_etl.core.errors import Stopped

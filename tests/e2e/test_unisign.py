@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 from process import sign_etl
-from programs import load_program
 from weights import blazepose_weights
+
+from sign_etl.core.content import load_program
 
 pytest.importorskip("accelerate")
 pytest.importorskip("transformers")

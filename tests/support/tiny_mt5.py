@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from programs import load_program
+from sign_etl.core.content import load_program
 
 
 def write_tiny_mt5(folder: Path, sentences: Iterable[str], *, width: int = 64) -> Path:

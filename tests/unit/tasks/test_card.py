@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 from pose_build import write_pose_build
-from programs import load_program
+
+from sign_etl.core.content import load_program
 
 pytest.importorskip("accelerate")
 from trained_runs import write_run

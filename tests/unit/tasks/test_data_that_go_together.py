@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 from pose_build import write_pose_build
-from programs import load_program
+
+from sign_etl.core.content import load_program
 
 pytest.importorskip("accelerate")
 import torch

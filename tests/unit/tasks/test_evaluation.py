@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from pose_build import write_pose_build
-from programs import load_program
+
+from sign_etl.core.content import load_program
 
 pytest.importorskip("accelerate")
 from trained_runs import write_run

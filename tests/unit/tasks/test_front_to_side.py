@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 from pose_build import write_pose_build
-from programs import load_program
 
 from sign_etl.app.train import find_recipe
+from sign_etl.core.content import load_program
 from sign_etl.core.errors import UsageError
 from sign_etl.schema.document import DocumentError
 from sign_etl.tasks.setup import load_recipe

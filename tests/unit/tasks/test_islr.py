@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from sign_etl.tasks.base import Rows, as_rows
-from sign_etl.tasks.evaluation import judged
+from sign_etl.tasks.base import Rows
+from sign_etl.tasks.evaluation import as_rows, judged
 from sign_etl.tasks.figures import draw_confusion, draw_curves, write_confusion
 from sign_etl.tasks.islr import accuracies, confusion
 

@@ -17,10 +17,10 @@ import yaml
 pytest.importorskip("accelerate")
 pytest.importorskip("transformers")
 
-from programs import load_program
 from tiny_build import write_tiny_build
 
 from sign_etl.app.train import split_to_ask
+from sign_etl.core.content import load_program
 from sign_etl.core.errors import ConfigError, UsageError
 from sign_etl.schema.document import read_document
 from sign_etl.schema.training import parse_training

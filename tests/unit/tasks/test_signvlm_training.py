@@ -14,12 +14,12 @@ import yaml
 pytest.importorskip("accelerate")
 pytest.importorskip("transformers")
 
-from programs import load_program
 from safetensors.numpy import load_file
 from tiny_build import LABELS, write_tiny_build
 from tiny_clip import write_tiny_clip
 
 from sign_etl.core.canonical import sha256_file
+from sign_etl.core.content import load_program
 from sign_etl.core.errors import UsageError
 from sign_etl.stream.base import Filters
 from sign_etl.stream.index import open_index

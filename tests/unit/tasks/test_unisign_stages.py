@@ -12,11 +12,11 @@ import yaml
 pytest.importorskip("accelerate")
 pytest.importorskip("transformers")
 
-from programs import load_program
 from tiny_build import LABELS, write_tiny_build
 from tiny_mt5 import write_tiny_mt5
 
 from sign_etl.core.canonical import sha256_file
+from sign_etl.core.content import load_program
 from sign_etl.core.errors import ConfigError
 from sign_etl.tasks.checkpoint import find_checkpoint, read_json, read_records, read_weights
 from sign_etl.tasks.outside import outside
