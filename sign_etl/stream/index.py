@@ -163,13 +163,11 @@ class Index:
         if filters.filled == "label":
             keep &= self.label_id >= 0
         elif filters.filled:
-            words = pc.utf8_trim_whitespace(pc.fill_null(self.column(filters.filled), ""))
-            keep &= _bools(pc.greater(pc.utf8_length(words), 0))
+            said = pc.utf8_trim_whitespace(pc.fill_null(self.column(filters.filled), ""))
+            keep &= _bools(pc.not_equal(said, ""))
         if not keep.any():
-            raise UsageError(
-                f"no sample has a {filters.filled}" if some else "no sample passes the filters",
-                hint="`sign-etl report` shows what the build has",
-            )
+            what = f"has a {filters.filled}" if some else "passes the filters"
+            raise UsageError(f"no sample {what}", hint="`sign-etl report` shows what the build has")
         rows = np.flatnonzero(keep)
         return few_of_each(self, rows, filters.shots, filters.seed) if filters.shots else rows
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel
@@ -36,7 +35,6 @@ __all__ = [
     "Rows",
     "Task",
     "TaskPlugin",
-    "as_rows",
     "coordinates",
     "inputs",
     "need_labels",
@@ -293,10 +291,3 @@ def need_labels(facts: DataFacts, task: str) -> None:
             f"the task `{task}` needs labels, the build has {len(facts.labels)}",
             hint="see them with `sign-etl report`",
         )
-
-
-def as_rows(parts: Sequence[Mapping[str, NDArray[Any]]]) -> Rows:
-    """One set of rows out of several, sorted by `id` and each once."""
-    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    _, first = np.unique(joined["id"], return_index=True)
-    return {name: column[first] for name, column in joined.items()}

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from sign_etl.core.files import write_json
 from sign_etl.stream.loader import Stream
-from sign_etl.tasks.base import Rows, Task, as_rows
+from sign_etl.tasks.base import Rows, Task
 from sign_etl.tasks.checkpoint import read_json
 from sign_etl.tasks.intervals import Interval, of_shares
 
@@ -60,6 +61,13 @@ def collect(
     if accelerator.num_processes > 1:
         parts = gather_object(parts)
     return as_rows(parts)
+
+
+def as_rows(parts: Sequence[Mapping[str, NDArray[Any]]]) -> Rows:
+    """One set of rows out of several, sorted by `id` and each once."""
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    _, first = np.unique(joined["id"], return_index=True)
+    return {name: column[first] for name, column in joined.items()}
 
 
 def with_labels(rows: Rows, ids: set[int]) -> Rows:
