@@ -114,7 +114,7 @@ def perform(job: Job, options: argparse.Namespace, out: Output, stop: StopReques
             load_program("train").train(
                 recipe, options.data, folder, resume=True, stop=stop, say=out.note
             )
-        elif settings_of(begun_with(folder)) != settings_of(recipe):
+        elif begun_with(folder).identity() != recipe.identity():
             raise VerifyError(
                 f"{folder} is a run with other settings",
                 hint="give another --out, or the settings of its config.yaml",
@@ -139,14 +139,6 @@ def begun_with(folder: Path) -> Any:
     from sign_etl.schema.training import parse_training
 
     return parse_training(read_document(folder / "config.yaml"))
-
-
-def settings_of(config: Any) -> dict[str, Any]:
-    """What makes a run another one."""
-    from sign_etl.schema.training import FOR_PEOPLE
-
-    found: dict[str, Any] = config.model_dump(exclude=set(FOR_PEOPLE))
-    return found
 
 
 def results(out: Path, split: str) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sign_etl.core.errors import ConfigError, UsageError, VerifyError
 from sign_etl.schema.document import read_document
-from sign_etl.schema.training import FOR_PEOPLE, TrainConfig, parse_training
+from sign_etl.schema.training import TrainConfig, parse_training
 from sign_etl.schema.training_chain import FINISHED, ChainConfig, StageConfig, parse_chain
 
 CONFIG = "config.yaml"
@@ -92,10 +92,7 @@ def _begin(run: Path, before: Path | None, *, resume: bool) -> list[str]:
 
 def _made_as(made: TrainConfig | None, config: TrainConfig) -> bool:
     """Whether a run has the settings that are asked for; a new wording of a recipe is none."""
-    if made is None:
-        return False
-    then, now = (each.model_dump(exclude=set(FOR_PEOPLE)) for each in (made, config))
-    return then == now
+    return made is not None and made.identity() == config.identity()
 
 
 def _made_with(path: Path) -> TrainConfig | None:

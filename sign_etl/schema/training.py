@@ -252,6 +252,10 @@ class TrainConfig(Settings):
     trackers: tuple[Literal["tensorboard", "wandb", "mlflow", "clearml"], ...] = ("tensorboard",)
     """Where curves go besides `metrics.jsonl` and `curves.png`."""
 
+    def identity(self) -> dict[str, Any]:
+        """What makes a run another one: all settings but those for people."""
+        return self.model_dump(exclude=set(FOR_PEOPLE))
+
     @model_validator(mode="after")
     def _fit(self) -> TrainConfig:
         if self.parallel == "fsdp":
